@@ -31,3 +31,7 @@ class SessionLogError(DreamportError):
 
 class DatasetError(DreamportError):
     """A data set or an episode is incomplete or does not follow the layout."""
+
+
+class MissingExtraError(DreamportError):
+    """A command needs an optional part of the install; the message holds the pip command."""
