@@ -16,7 +16,7 @@ EXIT_CODE = 2
 
 def console(stderr: bool = False) -> Console:
     """A Rich console; long lines are not wrapped when the output is not a terminal."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
@@ -28,7 +28,7 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A plain table with one header line; ``None`` shows as a dash."""
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
