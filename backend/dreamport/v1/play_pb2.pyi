@@ -26,7 +26,7 @@ NOTICE_CODE_NO_SPACE: NoticeCode
 NOTICE_CODE_SHUTTING_DOWN: NoticeCode
 
 class PlayRequest(_message.Message):
-    __slots__ = ("open", "control", "prompt", "event", "reset", "save", "load", "pause", "presented")
+    __slots__ = ("open", "control", "prompt", "event", "reset", "save", "load", "pause", "presented", "close")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class PlayRequest(_message.Message):
     LOAD_FIELD_NUMBER: _ClassVar[int]
     PAUSE_FIELD_NUMBER: _ClassVar[int]
     PRESENTED_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
     open: Open
     control: Control
     prompt: Prompt
@@ -45,7 +46,8 @@ class PlayRequest(_message.Message):
     load: Load
     pause: Pause
     presented: Presented
-    def __init__(self, open: _Optional[_Union[Open, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., event: _Optional[_Union[Event, _Mapping]] = ..., reset: _Optional[_Union[Reset, _Mapping]] = ..., save: _Optional[_Union[Save, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., presented: _Optional[_Union[Presented, _Mapping]] = ...) -> None: ...
+    close: Close
+    def __init__(self, open: _Optional[_Union[Open, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., event: _Optional[_Union[Event, _Mapping]] = ..., reset: _Optional[_Union[Reset, _Mapping]] = ..., save: _Optional[_Union[Save, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., presented: _Optional[_Union[Presented, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ...) -> None: ...
 
 class PlayResponse(_message.Message):
     __slots__ = ("opened", "frame", "saved", "loaded", "stats", "notice")
@@ -240,6 +242,10 @@ class Presented(_message.Message):
     frame_id: int
     client_time_ns: int
     def __init__(self, frame_id: _Optional[int] = ..., client_time_ns: _Optional[int] = ...) -> None: ...
+
+class Close(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("id", "index", "epoch", "colour", "depth", "slot", "control", "pose", "intrinsics", "timing")
