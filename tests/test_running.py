@@ -64,7 +64,9 @@ def test_a_record_of_a_process_number_that_was_given_out_again_is_removed(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": 1}', "null", "x" * (running.MAX_RECORD_BYTES + 1)])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"pid": 1}', "null", "x" * (running.MAX_RECORD_BYTES + 1)]
+)
 def test_a_damaged_record_is_removed(tmp_path: Path, content: str) -> None:
     (tmp_path / "1.json").write_text(content)
     assert running.running_servers(tmp_path) == []
@@ -94,7 +96,9 @@ def test_a_runtime_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch
         running.runtime_folder()
 
 
-def test_a_runtime_folder_that_cannot_be_made_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_folder_that_cannot_be_made_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("platformdirs.user_runtime_dir", lambda _name: str(tmp_path / "file"))
     with pytest.raises(RuntimeFolderError, match="XDG_RUNTIME_DIR"):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -171,11 +172,15 @@ def cpu_isa(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
     if flags:
         present = set(flags.split())
         return tuple(flag for flag in SPEED_FLAGS if flag in present)
-    import numpy  # noqa: PLC0415  (a fall-back for other systems)
+    return _isa_by_numpy()
 
-    config = numpy.show_config(mode="dicts") or {}
-    found = config.get("SIMD Extensions", {})
-    return tuple(str(name).lower() for key in ("baseline", "found") for name in found.get(key, []))
+
+def _isa_by_numpy() -> tuple[str, ...]:
+    import numpy  # noqa: PLC0415  (a fall-back for systems other than Linux)
+
+    config: Any = numpy.show_config(mode="dicts")
+    found = config["SIMD Extensions"]
+    return tuple(str(name).lower() for key in ("baseline", "found") for name in found.get(key, ()))
 
 
 def _cpuinfo_field(cpuinfo: Path, field: str) -> str | None:
@@ -244,7 +249,9 @@ def diagnose(
         reason = str(error)
         problems.append(f"No executor can play the default world: {error}")
     if not worlds:
-        problems.append("No world was found: reinstall dreamport, or put a world pack into the worlds folder below.")
+        problems.append(
+            "No world was found: reinstall dreamport, or put a world pack into the worlds folder below."
+        )
     problems += [f"World '{world.name}' is unusable: {world.problem}" for world in worlds if world.problem]
     problems += [
         f"{port.address} ({port.purpose}) is in use: see `dreamport ps`, or choose another port"

@@ -69,7 +69,9 @@ def runtime_folder() -> Path:
             f"cannot make {folder}: {error.strerror}; set XDG_RUNTIME_DIR to a folder that you own"
         ) from error
     if not stat.S_ISDIR(details.st_mode) or (hasattr(os, "getuid") and details.st_uid != os.getuid()):
-        raise RuntimeFolderError(f"{folder} belongs to another user; set XDG_RUNTIME_DIR to a folder that you own")
+        raise RuntimeFolderError(
+            f"{folder} belongs to another user; set XDG_RUNTIME_DIR to a folder that you own"
+        )
     return folder
 
 

@@ -1,0 +1,112 @@
+"""Install Dreamport with everything its tests need into ``.venv`` here, then run every check and test.
+
+    python3 run_tests.py                     all of it
+    python3 run_tests.py tests/test_cli.py   the same install and checks, these tests only (any pytest arguments)
+
+Needs Python 3.11 or newer. The browser and contract checks also need node and npm, and Chromium, which is
+installed with apt-get where this runs as root on Debian or Ubuntu; what is missing is named, and its tests are skipped
+with that reason (with CI=true in the environment it is an error instead).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+TORCH = "torch==2.13.0"
+"""Pinned and installed first: a range lets pip take the newest build with several GB of CUDA beside it."""
+BUF = "@bufbuild/buf@1.75.0"
+BROWSER_TESTS = ROOT / "tests" / "browser"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
+
+
+def run(title: str, command: Sequence[str | Path], folder: Path = ROOT) -> None:
+    """Run one step; end the whole run with its exit code when it fails."""
+    print(f"\n== {title}: {' '.join(str(part) for part in command)}", flush=True)
+    began = time.monotonic()
+    code = subprocess.run([str(part) for part in command], cwd=folder, check=False).returncode
+    print(
+        f"== {title}: {'ok' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
+    if code != 0:
+        raise SystemExit(code)
+
+
+def lacking(what: str, remedy: str) -> None:
+    """Say that a tool is missing and what is left out; an error in CI."""
+    print(f"\n== missing: {what}. {remedy}", flush=True)
+    if REQUIRE_EVERYTHING:
+        raise SystemExit(f"CI must run everything, and {what} is missing.")
+
+
+def install_python_packages() -> None:
+    """Make the virtual environment and install this checkout, editable, with its extras."""
+    if not PYTHON.exists():
+        run("venv", [sys.executable, "-m", "venv", VENV])
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet"]
+    run("install torch", [*pip, TORCH])
+    run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,dev]"])
+
+
+def install_browser() -> None:
+    """Chromium and the packages that drive it."""
+    if not any(shutil.which(name) for name in BROWSERS):
+        if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+            run("package list", ["apt-get", "update", "-qq"])
+            os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+            run(
+                "install chromium", ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+            )
+        else:
+            lacking(
+                "Chromium", "Install the package chromium (or Google Chrome); the browser tests are skipped."
+            )
+    if shutil.which("npm") is None:
+        lacking("npm", "Install node 20 or newer; the browser tests and buf lint are skipped.")
+    elif (BROWSER_TESTS / "package-lock.json").exists():
+        run("install browser driver", [npm("npm"), "ci", "--no-fund", "--no-audit"], BROWSER_TESTS)
+
+
+def npm(name: str) -> str:
+    """The full path of npm or npx, which on Windows is a ``.cmd`` file that needs it."""
+    found = shutil.which(name)
+    if found is None:
+        raise SystemExit(f"{name} vanished while the tests ran")
+    return found
+
+
+def check_sources() -> None:
+    """Style, types, contract, and whether the generated code is the contract's."""
+    run("ruff", [PYTHON, "-m", "ruff", "check", "."])
+    run("format", [PYTHON, "-m", "ruff", "format", "--check", "."])
+    run("types", [PYTHON, "-m", "mypy"])
+    if shutil.which("npx"):
+        run("buf lint", [npm("npx"), "--yes", BUF, "lint", "proto"])
+    run("generated code", [PYTHON, "proto/generate.py", "--check"])
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Install, check, test."""
+    if sys.version_info < (3, 11):
+        raise SystemExit(f"Dreamport needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    os.chdir(ROOT)
+    install_python_packages()
+    install_browser()
+    check_sources()
+    # Nothing is printed after pytest's closing line.
+    raise SystemExit(subprocess.run([PYTHON, "-m", "pytest", *(arguments or ["-q"])], check=False).returncode)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
