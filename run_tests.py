@@ -1,11 +1,11 @@
 """Install Dreamport with everything its tests need into ``.venv`` here, then run every check and test.
 
     python3 run_tests.py                     all of it
-    python3 run_tests.py tests/test_cli.py   the same install and checks, these tests only (any pytest arguments)
+    python3 run_tests.py tests/test_cli.py   the same install and checks, then pytest with these arguments
 
 Needs Python 3.11 or newer. The browser and contract checks also need node and npm, and Chromium, which is
-installed with apt-get where this runs as root on Debian or Ubuntu; what is missing is named, and its tests are skipped
-with that reason (with CI=true in the environment it is an error instead).
+installed with apt-get where this runs as root on Debian or Ubuntu. What is missing is named and its tests are
+skipped with that reason; with CI=true in the environment it is an error instead.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def check_sources() -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Install, check, test."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (whoever has only an older Python meets this line first)
         raise SystemExit(f"Dreamport needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     os.chdir(ROOT)
     install_python_packages()

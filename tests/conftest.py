@@ -13,7 +13,7 @@ DEFAULT_WORLD = ROOT / "backend" / "dreamport" / "worlds" / "default"
 
 @pytest.fixture(scope="session")
 def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small valid world pack whose weights are random: right in shape and behaviour, meaningless to look at."""
+    """A small valid world pack with random weights: right in shape and behaviour, meaningless to look at."""
     if find_spec("torch") is None:
         pytest.skip("exporting the tiny world needs the extra 'train' (torch)")
     if find_spec("dreamport_training.export") is None:

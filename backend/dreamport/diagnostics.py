@@ -1,4 +1,4 @@
-"""What this machine can run, and what is wrong with it: the facts behind ``dreamport doctor`` and ``bench``."""
+"""What this machine can run, and what is wrong with it: the facts behind ``doctor`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ MIN_FREE_MEMORY_MB = 700.0
 
 @dataclass(frozen=True)
 class Cpu:
-    """``usable`` is the number of logical cores this process may run on; ``isa`` lists the faster instructions."""
+    """``usable`` counts the logical cores this process may run on; ``isa`` lists the faster instructions."""
 
     model: str
     cores: int
@@ -167,7 +167,7 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def cpu_isa(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """The faster instruction sets of this processor: from Linux where it tells, else as far as numpy found."""
+    """The faster instruction sets of this processor: as Linux tells, elsewhere as numpy found them."""
     flags = _cpuinfo_field(cpuinfo, "flags") or _cpuinfo_field(cpuinfo, "Features")
     if flags:
         present = set(flags.split())
@@ -234,7 +234,7 @@ def diagnose(
     worlds: Sequence[WorldReport],
     ports: Sequence[PortReport],
 ) -> Diagnosis:
-    """Put the reports together and say what is wrong. ``auto`` gives the executor that would be used, and why.
+    """Put the reports together and say what is wrong. ``auto`` gives the executor to be used, and why.
 
     The parts that need other modules are passed in, so that this one can be used before they are loaded.
     """
