@@ -1,4 +1,4 @@
-"""From what a client sent and saw to the numbers of a benchmark. Times are the client's own monotonic nanoseconds."""
+"""From what a client sent and saw to numbers. Times are the client's own monotonic nanoseconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MINUTE = 60 * SECOND
 
 @dataclass(frozen=True)
 class Minute:
-    """One whole minute of play: frames a second that arrived, and the server's resident memory at its end in MB."""
+    """One whole minute: frames a second that arrived, and the server's resident memory at its end in MB."""
 
     minute: int
     fps: float
@@ -55,7 +55,7 @@ class PlayMeasurement:
     def frame_arrived(self, frame_id: int, applied_sequence: int, now_ns: int) -> None:
         """A frame came that applied every control up to ``applied_sequence``.
 
-        Each of them is answered by the first such frame, so a control that waited for the next frame counts in full.
+        Each of them is answered by the first such frame, so what waited for the next frame counts in full.
         """
         while self._waiting and self._waiting[0][0] <= applied_sequence:
             self._latencies_ns.append(now_ns - self._waiting.popleft()[1])

@@ -42,7 +42,7 @@ class ScriptedInput:
 def input_at(seconds: float, interval_s: float, names: Sequence[str], can_turn: bool = True) -> ScriptedInput:
     """The input at ``seconds`` since the session began, for a control sent every ``interval_s``.
 
-    ``names`` are the world's buttons in the order of its control schema; those the script does not know stay up.
+    ``names`` are the world's buttons in the order of its schema; what the script does not know stays up.
     """
     at = seconds % sum(phase.seconds for phase in ROUND)
     phase = ROUND[-1]
