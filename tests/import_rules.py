@@ -24,7 +24,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "running": BASE,
     "diagnostics": BASE,
 }
-"""Parts of ``dreamport`` and the parts that each may import. ``cli``, where all meets, has a test of its own."""
+"""Parts of ``dreamport`` and the parts that each may import. ``cli``, where all meets, may import all."""
 
 FRAMEWORKS: dict[str, tuple[str, ...]] = {
     "torch": ("models/", "executors/torch"),
@@ -54,7 +54,7 @@ class Import:
 
 
 def imports_of(path: Path, package: str) -> list[Import]:
-    """Every module that ``path`` imports; ``package`` resolves relative imports. Type-only imports are left out."""
+    """Every module that ``path`` imports, type-only ones left out; ``package`` resolves relative imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     return list(_walk(tree.body, package, at_import=True))
 
