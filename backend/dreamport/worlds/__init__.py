@@ -1,0 +1,24 @@
+"""World packs: the manifest, the files, the catalogue."""
+
+from dreamport.worlds.catalogue import Catalogue, WorldEntry, open_pack, user_worlds_path
+from dreamport.worlds.contract import GRAPHS, Signature, TensorSpec, signatures
+from dreamport.worlds.manifest import WorldManifest
+from dreamport.worlds.pack import WorldPack, write_pack
+from dreamport.worlds.views import Start, Views, ViewsBuilder
+
+__all__ = [
+    "GRAPHS",
+    "Catalogue",
+    "Signature",
+    "Start",
+    "TensorSpec",
+    "Views",
+    "ViewsBuilder",
+    "WorldEntry",
+    "WorldManifest",
+    "WorldPack",
+    "open_pack",
+    "signatures",
+    "user_worlds_path",
+    "write_pack",
+]

@@ -1,0 +1,335 @@
+"""The manifest of a world pack, ``world.json``: every field named, typed and bounded.
+
+Nothing here opens a file. A manifest from a stranger is untrusted input: unknown fields are refused, numbers
+have ranges, and every path goes through ``pack_path``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from dreamport.errors import PackError
+from dreamport.geometry import Intrinsics
+
+SCHEMA_VERSION = 1
+MAX_FILE_BYTES = 2 << 30
+MAX_TOTAL_BYTES = 4 << 30
+MAX_CACHE_ELEMENTS = 1 << 28
+MAX_JSON_DEPTH = 6
+STATE_FIELDS = 9
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+
+
+def pack_path(text: str) -> str:
+    """The one rule for a path inside a pack: relative, forward slashes, plain names, at most 8 deep.
+
+    Raises ``ValueError`` for anything else: absolute paths, ``..``, backslashes, drive letters, hidden files
+    and the device names of Windows.
+    """
+    parts = text.split("/")
+    plain = len(text) <= 200 and len(parts) <= 8 and all(_SEGMENT.fullmatch(part) for part in parts)
+    if not plain or any(part.endswith(".") or part.split(".")[0].lower() in _RESERVED for part in parts):
+        raise ValueError(
+            f"{text[:200]!r} is not a path inside the pack; use a relative path such as graphs/encode.onnx"
+        )
+    return text
+
+
+PackPath = Annotated[str, AfterValidator(pack_path)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=8000)]
+KeyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,32}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Bounded(BaseModel):
+    """Base of all manifest parts: immutable, strict, without unknown fields, NaN or infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class FrameSize(Bounded):
+    """Size of a generated frame in pixels."""
+
+    width: int = Field(ge=16, le=4096)
+    height: int = Field(ge=16, le=4096)
+
+
+class Button(Bounded):
+    """One button: its bit is its place in the list. ``keys``: the browser's ``KeyboardEvent.code`` names."""
+
+    name: Identifier
+    label: Line
+    keys: tuple[KeyCode, ...] = Field(default=(), max_length=8)
+
+
+class Look(Bounded):
+    """Which look axes the world has, and the largest turn of one frame in degrees."""
+
+    yaw: bool
+    pitch: bool
+    max_deg_per_frame: float = Field(gt=0, le=180)
+
+
+class Controls(Bounded):
+    """What a player may send. ``pose``: the camera may be steered by poses from outside."""
+
+    buttons: tuple[Button, ...] = Field(max_length=32)
+    look: Look
+    pose: bool
+    prompts: tuple[Line, ...] = Field(default=(), max_length=64)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Controls:
+        names = [button.name for button in self.buttons]
+        if len(set(names)) != len(names):
+            raise ValueError("two buttons have the same name; give each its own")
+        return self
+
+
+class Camera(Bounded):
+    """Pinhole intrinsics of the world's own camera, in pixels of the frame."""
+
+    fx: float = Field(gt=0, le=1e5)
+    fy: float = Field(gt=0, le=1e5)
+    cx: float = Field(ge=-1e5, le=1e5)
+    cy: float = Field(ge=-1e5, le=1e5)
+
+    def intrinsics(self) -> Intrinsics:
+        """The same numbers as plain data."""
+        return Intrinsics(self.fx, self.fy, self.cx, self.cy)
+
+
+class DepthRange(Bounded):
+    """Metres. ``min_m`` is the depth at inverse depth 1; ``max_m`` the depth that frames report at most."""
+
+    min_m: float = Field(gt=0, le=1e3)
+    max_m: float = Field(gt=0, le=1e6)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DepthRange:
+        if self.max_m <= self.min_m:
+            raise ValueError("max_m must be greater than min_m")
+        return self
+
+
+class Latent(Bounded):
+    """Shape ``[channels, height, width]`` of one frame's latent."""
+
+    channels: int = Field(ge=1, le=64)
+    height: int = Field(ge=1, le=512)
+    width: int = Field(ge=1, le=512)
+
+
+class CacheShape(Bounded):
+    """The attention cache: ``[layers, heads, (sink + window) * tokens_per_frame, head_dim]``, for keys and
+    for values.
+    """
+
+    layers: int = Field(ge=1, le=64)
+    heads: int = Field(ge=1, le=64)
+    head_dim: int = Field(ge=1, le=512)
+    tokens_per_frame: int = Field(ge=1, le=16384)
+    sink_frames: int = Field(ge=0, le=64)
+    window_frames: int = Field(ge=1, le=256)
+
+    @property
+    def frames(self) -> int:
+        """Frames that the cache holds when it is full."""
+        return self.sink_frames + self.window_frames
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """``[L, Hd, S, D]``."""
+        return self.layers, self.heads, self.frames * self.tokens_per_frame, self.head_dim
+
+    @model_validator(mode="after")
+    def _bounded(self) -> CacheShape:
+        if math.prod(self.shape) > MAX_CACHE_ELEMENTS:
+            raise ValueError(f"the cache would hold more than {MAX_CACHE_ELEMENTS} numbers; make it smaller")
+        return self
+
+
+class Sampler(Bounded):
+    """Noise levels, from 1 downwards, one denoising step each; ``context_sigma``: noise on frames as they
+    enter the cache.
+    """
+
+    sigmas: tuple[float, ...] = Field(min_length=1, max_length=16)
+    context_sigma: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _descending(self) -> Sampler:
+        falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))
+        if self.sigmas[0] != 1.0 or self.sigmas[-1] <= 0.0 or not falling:
+            raise ValueError("sigmas must begin with 1.0 and fall, each greater than 0")
+        return self
+
+
+class ViewBank(Bounded):
+    """The captured views that the pack carries, and how many of them each frame is made from."""
+
+    file: PackPath
+    count: int = Field(ge=1, le=20000)
+    per_frame: int = Field(ge=1, le=16)
+
+
+class Motion(Bounded):
+    """Size of the motion state; the first nine numbers are x, y, z (metres), sin yaw, cos yaw, pitch (rad),
+    vx, vy, vz (m/frame).
+    """
+
+    state_size: int = Field(ge=STATE_FIELDS, le=256)
+
+
+class Graphs(Bounded):
+    """The five ONNX graphs; ``dreamport.worlds.contract`` says what each takes and gives."""
+
+    encode: PackPath
+    reproject: PackPath
+    denoise: PackPath
+    decode: PackPath
+    motion: PackPath
+
+
+class StartEntry(Bounded):
+    """A place from which a session can begin."""
+
+    name: Slug
+    title: Line
+    file: PackPath
+
+
+class FileEntry(Bounded):
+    """Digest and size of one file of the pack."""
+
+    sha256: Sha256
+    bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
+
+
+class Provenance(Bounded):
+    """Where the world comes from and how good it was measured to be."""
+
+    data: Text
+    licence: Line
+    commit: Line
+    trained_on: Text
+    metrics: dict[Annotated[str, StringConstraints(max_length=100)], JsonValue] = Field(
+        default_factory=dict, max_length=200
+    )
+    notes: Text = ""
+
+    @model_validator(mode="after")
+    def _shallow(self) -> Provenance:
+        level: list[JsonValue] = list(self.metrics.values())
+        for _ in range(MAX_JSON_DEPTH):
+            deeper: list[JsonValue] = []
+            for value in level:
+                if isinstance(value, dict):
+                    deeper.extend(value.values())
+                elif isinstance(value, list):
+                    deeper.extend(value)
+                elif isinstance(value, float) and not math.isfinite(value):
+                    raise ValueError("metrics hold a number that is not finite; leave it out")
+            level = deeper
+        if level:
+            raise ValueError(f"metrics are nested more than {MAX_JSON_DEPTH} deep; flatten them")
+        return self
+
+
+class WorldManifest(Bounded):
+    """``world.json``: all that a player of this world must know before any file of it is opened."""
+
+    schema_version: Literal[1] = 1
+    name: Slug
+    title: Line
+    description: Text
+    licence: Line
+    frame: FrameSize
+    frame_rate: float = Field(ge=1, le=240)
+    chunk_frames: Literal[1] = 1
+    controls: Controls
+    camera: Camera
+    depth: DepthRange
+    latent: Latent
+    cache: CacheShape
+    sampler: Sampler
+    views: ViewBank
+    motion: Motion
+    graphs: Graphs
+    weights: dict[Identifier, PackPath] = Field(default_factory=dict, max_length=16)
+    starts: tuple[StartEntry, ...] = Field(min_length=1, max_length=256)
+    files: dict[PackPath, FileEntry] = Field(max_length=4096)
+    provenance: Provenance
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the frame along one side of a latent cell."""
+        return self.frame.height // self.latent.height
+
+    @property
+    def control_size(self) -> int:
+        """Length of a control vector: one number a button, then look yaw and pitch in degrees."""
+        return len(self.controls.buttons) + 2
+
+    def start_names(self) -> tuple[str, ...]:
+        """Names of the starts; the first is where a session begins unless it asks for another."""
+        return tuple(start.name for start in self.starts)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> WorldManifest:
+        stride = self.stride
+        if (self.latent.height * stride, self.latent.width * stride) != (self.frame.height, self.frame.width):
+            raise ValueError("frame must be a whole multiple of latent, the same one in height and width")
+        if len(set(self.start_names())) != len(self.starts):
+            raise ValueError("two starts have the same name; give each its own")
+        if any(path.lower() == "world.json" for path in self.files):
+            raise ValueError("files must not list world.json itself")
+        if len({path.lower() for path in self.files}) != len(self.files):
+            raise ValueError("two files differ only in upper and lower case; rename one")
+        if sum(entry.bytes for entry in self.files.values()) > MAX_TOTAL_BYTES:
+            raise ValueError(f"the files add up to more than {MAX_TOTAL_BYTES} bytes")
+        used = [self.views.file, *self.weights.values(), *(start.file for start in self.starts)]
+        used += [str(path) for path in self.graphs.model_dump().values()]
+        missing = sorted({path for path in used if path not in self.files})
+        if missing:
+            raise ValueError(f"files does not list {', '.join(missing[:5])}; export the pack again")
+        return self
+
+
+def parse_manifest(data: bytes, where: str) -> WorldManifest:
+    """Manifest of the bytes of a ``world.json``. ``where`` names it in errors. Raises ``PackError``."""
+    try:
+        return WorldManifest.model_validate_json(data)
+    except ValidationError as error:
+        raise PackError(f"{where} is not a valid world manifest: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problems of a validation error in one line, without echoing the input."""
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    lines = []
+    for problem in problems[:4]:
+        field = ".".join(str(part)[:60] for part in problem["loc"]) or "the file"
+        if field == "schema_version":
+            return f"its schema version is not {SCHEMA_VERSION}, which this Dreamport reads; update the older of the two"
+        lines.append(f"{field}: {problem['msg'][:300]}")
+    more = len(problems) - len(lines)
+    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
