@@ -16,7 +16,8 @@ worlds = typer.Typer(name="worlds", help="The worlds on this machine.", no_args_
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 FolderOption = Annotated[
-    list[Path] | None, typer.Option("--worlds", help="A pack, or a folder of packs, beside the catalogue's own.")
+    list[Path] | None,
+    typer.Option("--worlds", help="A pack, or a folder of packs, beside the catalogue's own."),
 ]
 
 
@@ -53,7 +54,9 @@ def show(
 
     pack = open_pack(world)
     if as_json:
-        print_json({"path": str(pack.path), "digest": pack.digest, "manifest": pack.manifest.model_dump(mode="json")})
+        print_json(
+            {"path": str(pack.path), "digest": pack.digest, "manifest": pack.manifest.model_dump(mode="json")}
+        )
         return
     _print_world(pack)
 
@@ -71,7 +74,9 @@ def validate(
         opened.start(start.name)
     views = opened.read_views()
     if as_json:
-        print_json({"valid": True, "name": opened.manifest.name, "digest": opened.digest, "path": str(opened.path)})
+        print_json(
+            {"valid": True, "name": opened.manifest.name, "digest": opened.digest, "path": str(opened.path)}
+        )
         return
     console().print(
         f"{opened.manifest.name} is valid: {len(opened.manifest.files)} files, {opened.total_bytes / 1e6:.1f} MB, "

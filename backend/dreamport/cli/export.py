@@ -1,0 +1,15 @@
+"""``dreamport export``: a trained world becomes a world pack."""
+
+from __future__ import annotations
+
+import typer
+
+from dreamport.cli.extras import require_extra
+
+
+def export(context: typer.Context) -> None:
+    """Make a world pack of a training run; --help lists the options."""
+    require_extra("train", "torch", "safetensors", "onnx", "pyarrow", "av")
+    from dreamport_training.export import main
+
+    main(context.args)
