@@ -41,7 +41,7 @@ def vizdoom(
     workers: Annotated[int, typer.Option(min=1, help="Games at a time.")] = 1,
     as_json: JsonFlag = False,
 ) -> None:
-    """Play Freedoom in ViZDoom by a seeded policy: colour, depth, pose, input. Can be stopped and taken up again."""
+    """Play Freedoom by a seeded policy: colour, depth, pose, input. Can be stopped and taken up again."""
     require_extra("capture", *CAPTURE_MODULES)
     from dreamport_tools.vizdoom_recorder import record
 

@@ -1,4 +1,4 @@
-"""Progress bars for long work: phase, share done, time left. On standard error, so that output stays clean."""
+"""Progress bars for long work: phase, share done, time left. They go to standard error."""
 
 from __future__ import annotations
 

@@ -79,8 +79,9 @@ def validate(
         )
         return
     console().print(
-        f"{opened.manifest.name} is valid: {len(opened.manifest.files)} files, {opened.total_bytes / 1e6:.1f} MB, "
-        f"{len(opened.manifest.starts)} starts, {len(views.pose)} views, digest {opened.digest}"
+        f"{opened.manifest.name} is valid: {len(opened.manifest.files)} files, "
+        f"{opened.total_bytes / 1e6:.1f} MB, {len(opened.manifest.starts)} starts, {len(views.pose)} views, "
+        f"digest {opened.digest}"
     )
 
 
