@@ -55,7 +55,9 @@ class WorldGenerator(Protocol):
         ...
 
     def finish(self) -> None:
-        """Do the work that the frame just returned does not wait for (cache pass, memory). Optional: ``step`` catches up."""
+        """Do the work that the frame just returned does not wait for (cache pass, memory). Optional: ``step``
+        catches up.
+        """
         ...
 
     def reset(self, seed: int | None = None, start: str | None = None) -> GeneratedFrame:

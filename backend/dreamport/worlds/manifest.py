@@ -329,7 +329,9 @@ def _explain(error: ValidationError) -> str:
     for problem in problems[:4]:
         field = ".".join(str(part)[:60] for part in problem["loc"]) or "the file"
         if field == "schema_version":
-            return f"its schema version is not {SCHEMA_VERSION}, which this Dreamport reads; update the older of the two"
+            return (
+                f"its schema version is not {SCHEMA_VERSION}, which is read here; update the older of the two"
+            )
         lines.append(f"{field}: {problem['msg'][:300]}")
     more = len(problems) - len(lines)
     return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,137 @@
+"""The default executor on a CPU: OpenVINO, latency first, in float32 unless bfloat16 is asked for."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import openvino as ov  # type: ignore[import-untyped]
+from platformdirs import user_cache_dir
+
+from dreamport import __version__
+from dreamport.errors import ExecutorError, PackError
+from dreamport.executors.base import Array, check_feeds
+from dreamport.worlds.contract import GRAPHS, Signature, signatures
+from dreamport.worlds.onnx_check import MAX_ELEMENTS
+from dreamport.worlds.pack import WorldPack
+
+DEVICE = "CPU"
+
+
+def compiled_cache_path(pack: WorldPack) -> Path:
+    """Where compiled graphs of this pack are kept; another pack, Dreamport or OpenVINO has another folder."""
+    version = f"{__version__}-openvino-{ov.__version__.split('-')[0]}"
+    return Path(user_cache_dir("dreamport", appauthor=False)) / "compiled" / version / pack.digest[:24]
+
+
+class OpenVINOExecutor:
+    """All graphs of a pack, compiled for this CPU, with one reused infer request each.
+
+    ``threads``: ``None`` leaves the choice to OpenVINO. ``precision``: ``f32`` or ``bf16``; a CPU without
+    bfloat16 runs in f32 and says so in ``fallback_reason``. ``cache_path``: compiled graphs, ``None`` for
+    none. Raises ``ExecutorError``, or ``PackError`` when a graph's sizes depend on its input.
+    """
+
+    name = "openvino"
+
+    def __init__(
+        self,
+        pack: WorldPack,
+        threads: int | None = None,
+        precision: str = "f32",
+        cache_path: Path | None = None,
+        fallback_reason: str | None = None,
+    ) -> None:
+        if precision not in ("f32", "bf16"):
+            raise ExecutorError(f"precision {precision!r} is not known; use f32 or bf16")
+        self.fallback_reason = fallback_reason
+        self._signatures = signatures(pack.manifest)
+        self._requests: dict[str, Any] = {}
+        try:
+            core = ov.Core()
+            self.device = str(core.get_property(DEVICE, "FULL_DEVICE_NAME"))
+            capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+            if precision == "bf16" and "BF16" not in capabilities:
+                self.fallback_reason = "this CPU has no bfloat16 instructions, so graphs run in float32"
+                precision = "f32"
+            config = _config(threads, precision, cache_path)
+            self.threads = 0
+            for graph in GRAPHS:
+                model = core.read_model(io.BytesIO(pack.graph(graph)))
+                _check_static(model, f"{pack.path}: graph {graph}")
+                compiled = core.compile_model(model, DEVICE, config)
+                self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+                self._requests[graph] = compiled.create_infer_request()
+        except RuntimeError as error:
+            raise ExecutorError(
+                f"OpenVINO cannot compile world {pack.manifest.name}: {_first_line(error)}; run dreamport "
+                "doctor"
+            ) from error
+        self.precision = precision
+
+    def run(self, graph: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """See ``Executor.run``. Inputs are not copied; outputs are the infer request's own memory."""
+        request = self._requests.get(graph)
+        if request is None:
+            raise ExecutorError(
+                f"graph {graph!r} is not loaded; known: {', '.join(self._requests) or 'none'}"
+            )
+        signature = self._signatures[graph]
+        check_feeds(graph, signature, feeds)
+        try:
+            for spec in signature.inputs:
+                request.set_tensor(spec.name, ov.Tensor(feeds[spec.name], shared_memory=True))
+            request.infer()
+            return _outputs(request, signature)
+        except RuntimeError as error:
+            raise ExecutorError(
+                f"graph {graph} failed: {_first_line(error)}; start the session again"
+            ) from error
+
+    def close(self) -> None:
+        """Drop the compiled graphs."""
+        self._requests.clear()
+
+
+def _outputs(request: Any, signature: Signature) -> dict[str, Array]:
+    outputs: dict[str, Array] = {}
+    for index, spec in enumerate(signature.outputs):
+        array: Array = request.get_output_tensor(index).data
+        if array.shape != spec.shape:
+            raise RuntimeError(f"output {spec.name} has shape {array.shape}, not {spec.shape}")
+        outputs[spec.name] = array
+    return outputs
+
+
+def _config(threads: int | None, precision: str, cache_path: Path | None) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": precision,
+    }
+    if threads is not None:
+        if threads < 1:
+            raise ExecutorError("threads must be 1 or more; leave it out to let OpenVINO choose")
+        config["INFERENCE_NUM_THREADS"] = threads
+    if cache_path is not None:
+        cache_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config["CACHE_DIR"] = str(cache_path)
+    return config
+
+
+def _check_static(model: Any, where: str) -> None:
+    """Refuse graphs whose tensors have no fixed size, or one too large, before memory is taken for them."""
+    for operation in model.get_ops():
+        for output in operation.outputs():
+            shape = output.get_partial_shape()
+            if shape.is_dynamic:
+                raise PackError(f"{where} has sizes that depend on its input; export it with fixed sizes")
+            if math.prod(shape.to_shape()) > MAX_ELEMENTS:
+                raise PackError(f"{where} holds a tensor of more than {MAX_ELEMENTS} elements; it is refused")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]
