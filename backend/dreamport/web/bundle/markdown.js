@@ -1,0 +1,2 @@
+// Reads Markdown into tokens; the page builds elements from them itself, so a card can hold no markup of its own.
+export { lexer } from "marked";

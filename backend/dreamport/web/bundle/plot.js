@@ -1,0 +1,2 @@
+// The plot of frame intervals.
+export { default as uPlot } from "uplot";

@@ -1,0 +1,148 @@
+"""The relay between the page and ``PlayService``: bytes in, the same bytes out.
+
+One WebSocket is one ``Play`` call. Each binary message is one protobuf message of ``proto/dreamport/v1``,
+which the relay does not parse: the page opens, steers and resumes a session exactly as an engine does.
+WebSockets have no trailers, so the call's end travels as Connect's end-of-stream message, JSON in one text
+message ``{"error": {"code": "resource_exhausted", "message": "..."}, "metadata": {...}}``
+(https://connectrpc.com/docs/protocol#streaming-rpcs), and then the socket closes with 4000 + the gRPC code.
+
+Back-pressure: the relay holds one message each way. A page that reads slowly fills the socket's buffer and
+then the call's flow-control window, and the service's outbox keeps only the newest frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import grpc
+import grpc.aio
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+PLAY_METHOD = "/dreamport.v1.PlayService/Play"
+CLOSE_BASE = 4000
+UNSUPPORTED_DATA = 1003
+LEFT_ON_PURPOSE = 1000
+RELAYED_METADATA = ("grpc-retry-pushback-ms",)
+
+Metadata = tuple[tuple[str, str], ...]
+PlayCall = grpc.aio.StreamStreamCall[bytes, bytes]
+
+_log = structlog.get_logger(__name__)
+
+
+class PlayRelay:
+    """Relays WebSockets to one ``PlayService``, ``limit`` of them at a time.
+
+    ``metadata`` goes with every call (a token, where the service asks for one).
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, metadata: Metadata = (), limit: int = 32) -> None:
+        self._play: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(PLAY_METHOD)
+        self._metadata = metadata
+        self._limit = limit
+        self._open = 0
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one page until it leaves or the call ends."""
+        await websocket.accept()
+        if self._open >= self._limit:
+            await _end(
+                websocket,
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"This server already has {self._limit} open pages. Close one, then try again.",
+                {},
+            )
+            return
+        self._open += 1
+        try:
+            await self._relay(websocket)
+        finally:
+            self._open -= 1
+
+    async def _relay(self, websocket: WebSocket) -> None:
+        call: PlayCall = self._play(metadata=self._metadata)
+        upstream = asyncio.create_task(_forward_controls(websocket, call))
+        downstream = asyncio.create_task(_forward_frames(websocket, call))
+        try:
+            await asyncio.wait((upstream, downstream), return_when=asyncio.FIRST_COMPLETED)
+            if upstream.done() and upstream.exception() is None and upstream.result():
+                # The page said goodbye: let the service end the session in order.
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(asyncio.shield(downstream), timeout=2.0)
+            if downstream.done() or call.done():
+                await _report_end(websocket, call)
+        finally:
+            for task in (upstream, downstream):
+                task.cancel()
+            call.cancel()
+            await asyncio.gather(upstream, downstream, return_exceptions=True)
+
+
+def connect_code(code: grpc.StatusCode) -> str:
+    """A gRPC status as Connect spells it: lower case, and one L in "canceled"."""
+    return "canceled" if code == grpc.StatusCode.CANCELLED else code.name.lower()
+
+
+async def _forward_controls(websocket: WebSocket, call: PlayCall) -> bool:
+    """Page -> service, until the page closes. True if it left on purpose, False if it was cut off."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            if message.get("code") == LEFT_ON_PURPOSE:
+                await call.done_writing()
+                return True
+            return False
+        data = message.get("bytes")
+        if data is None:
+            await websocket.close(UNSUPPORTED_DATA, "Send protobuf messages as binary frames.")
+            return False
+        try:
+            await call.write(data)
+        except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            return False  # The call is over; its status is reported by the other direction.
+
+
+async def _forward_frames(websocket: WebSocket, call: PlayCall) -> None:
+    """Service -> page, until the call ends or the page is gone."""
+    while True:
+        try:
+            message = await call.read()
+        except grpc.aio.AioRpcError:
+            return
+        if not isinstance(message, bytes):  # grpc.aio.EOF
+            return
+        try:
+            await websocket.send_bytes(message)
+        except (WebSocketDisconnect, RuntimeError):
+            return
+
+
+async def _report_end(websocket: WebSocket, call: PlayCall) -> None:
+    code, details = await call.code(), await call.details()
+    metadata = {}
+    for key, value in await call.trailing_metadata() or ():
+        if key in RELAYED_METADATA:
+            metadata[key] = value.decode("ascii", "replace") if isinstance(value, bytes) else value
+    if code == grpc.StatusCode.UNAVAILABLE and not await _reached(call):
+        details = "The Dreamport backend does not answer. Start it again with `dreamport play`, then reload."
+    await _end(websocket, code, details or "", metadata)
+
+
+async def _reached(call: PlayCall) -> bool:
+    """Whether the service itself sent the status, rather than our own channel for want of a connection."""
+    return bool(await call.initial_metadata()) or bool(await call.trailing_metadata())
+
+
+async def _end(websocket: WebSocket, code: grpc.StatusCode, details: str, metadata: dict[str, str]) -> None:
+    """Tell the page how the call ended, and close."""
+    end: dict[str, object] = {"metadata": metadata}
+    if code != grpc.StatusCode.OK:
+        end["error"] = {"code": connect_code(code), "message": details}
+    _log.info("play call ended", code=code.name, details=details)
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await websocket.send_text(json.dumps(end))
+        number: int = code.value[0]
+        await websocket.close(1000 if code == grpc.StatusCode.OK else CLOSE_BASE + number)

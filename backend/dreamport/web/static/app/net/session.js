@@ -1,0 +1,260 @@
+// One player's run: opens it, steers it, and goes on with it by its token when the connection breaks.
+
+import { ColourFormat, DepthFormat, Transport } from "../../vendor/wire.js";
+import { PlaySocket } from "./socket.js";
+
+/** @typedef {import("./socket.js").End} End */
+/** @typedef {import("../../vendor/wire.js").Frame} Frame */
+/** @typedef {import("../../vendor/wire.js").Notice} Notice */
+/** @typedef {import("../../vendor/wire.js").Opened} Opened */
+/** @typedef {import("../../vendor/wire.js").Stats} Stats */
+/** @typedef {import("../input/controls.js").Sample} Sample */
+/** @typedef {{ world: string, start: string, seed: bigint | null, chunkFrames: number }} Choice what to play; empty names take the server's first, chunkFrames 0 is unknown */
+/** @typedef {"connecting" | "live" | "resuming" | "full" | "failed"} State */
+
+const PROTOCOL_VERSION = 1;
+const JPEG_QUALITY = 92;
+const TOKEN_KEY = "dreamport.resume-token";
+const FIRST_CONNECT_MS = 10_000;
+const SILENCE_MS = 8_000;
+const RETRY_MS = [150, 400, 800, 1500, 2500];
+// Ends after which the same session may still be there.
+const PASSING = new Set(["connection_lost", "unavailable", "canceled", "internal", "unknown"]);
+
+/**
+ * @typedef {{
+ *   state: (state: State, end: End | null, retryAt: number | null) => void,
+ *   opened: (opened: Opened, fresh: boolean) => void,
+ *   frame: (frame: Frame) => void,
+ *   stats: (stats: Stats) => void,
+ *   notice: (text: string, notice: Notice | null) => void,
+ *   saves: (saves: { handle: string, frameIndex: number }[]) => void,
+ * }} Handlers
+ */
+
+export class Session {
+  /** @param {Handlers} on */
+  constructor(on) {
+    this.on = on;
+    /** @type {State} */
+    this.state = "connecting";
+    this.paused = false;
+    /** @type {Opened | null} */
+    this.opened = null;
+    /** @type {{ handle: string, frameIndex: number }[]} */
+    this.saves = [];
+    /** @type {Choice} */
+    this.choice = { world: "", start: "", seed: null, chunkFrames: 0 };
+    /** @type {PlaySocket | null} */
+    this.socket = null;
+    this.sequence = 0n;
+    this.heardAt = 0;
+    this.attempt = 0;
+    this.giveUpAt = 0;
+    this.timer = 0;
+    setInterval(() => this.#watch(), 1000);
+  }
+
+  /** Whether a session of this tab may still be waiting on the server. */
+  static get remembered() {
+    return sessionStorage.getItem(TOKEN_KEY) !== null;
+  }
+
+  /** Leave what is played and begin anew. @param {Choice} choice */
+  begin(choice) {
+    this.#leave();
+    sessionStorage.removeItem(TOKEN_KEY);
+    this.choice = choice;
+    this.#firstConnect();
+  }
+
+  /** Go on with the session of this tab, or begin one. @param {Choice} choice */
+  resume(choice) {
+    this.choice = choice;
+    this.#firstConnect();
+  }
+
+  /** Try again after a failure, with the token if there is one. */
+  retry() {
+    this.#leave();
+    this.#firstConnect();
+  }
+
+  /**
+   * @param {Sample} sample
+   * @returns {bigint} its sequence number; 0 when it was not sent
+   */
+  control(sample) {
+    if (this.state !== "live") return 0n;
+    this.sequence += 1n;
+    const { buttons, pressed, lookYawDeg, lookPitchDeg, at } = sample;
+    this.#send({
+      case: "control",
+      value: { sequence: this.sequence, clientTimeNs: nanoseconds(at), buttons: buttons >>> 0, pressed: pressed >>> 0, lookYawDeg, lookPitchDeg },
+    });
+    return this.sequence;
+  }
+
+  /** @param {bigint} frameId @param {number} at milliseconds */
+  presented(frameId, at) {
+    this.#send({ case: "presented", value: { frameId, clientTimeNs: nanoseconds(at) } });
+  }
+
+  /** @param {boolean} paused */
+  pause(paused) {
+    this.paused = paused;
+    this.heardAt = performance.now();
+    this.#send({ case: "pause", value: { paused } });
+  }
+
+  /** @param {{ seed?: bigint, start?: string }} [to] */
+  reset(to = {}) {
+    this.#send({ case: "reset", value: { start: to.start ?? "", ...(to.seed === undefined ? {} : { seed: to.seed }) } });
+  }
+
+  save() {
+    this.#send({ case: "save", value: {} });
+  }
+
+  /** @param {string} handle */
+  load(handle) {
+    this.#send({ case: "load", value: { handle } });
+  }
+
+  /** @param {import("./socket.js").Request} message */
+  #send(message) {
+    if (this.state === "live") this.socket?.send(message);
+  }
+
+  #leave() {
+    clearTimeout(this.timer);
+    this.socket?.leave();
+    this.socket = null;
+  }
+
+  #firstConnect() {
+    this.opened = null;
+    this.attempt = 0;
+    this.giveUpAt = performance.now() + FIRST_CONNECT_MS;
+    this.#set("connecting");
+    this.#connect();
+  }
+
+  #connect() {
+    this.heardAt = performance.now();
+    const socket = new PlaySocket({
+      onOpen: () => this.#open(socket),
+      onResponse: (response) => this.#receive(response),
+      onEnd: (end) => this.#ended(end),
+    });
+    this.socket = socket;
+  }
+
+  /** @param {PlaySocket} socket */
+  #open(socket) {
+    const { world, start, seed, chunkFrames } = this.choice;
+    socket.send({
+      case: "open",
+      value: {
+        protocolVersion: PROTOCOL_VERSION,
+        world,
+        start,
+        ...(seed === null ? {} : { seed }),
+        colourFormat: ColourFormat.JPEG,
+        jpegQuality: JPEG_QUALITY,
+        depthFormat: DepthFormat.INVERSE_UINT16,
+        transport: Transport.INLINE,
+        maxFramesInFlight: chunkFrames === 0 ? 0 : Math.min(64, 2 * chunkFrames + 1),
+        resumeToken: sessionStorage.getItem(TOKEN_KEY) ?? "",
+      },
+    });
+  }
+
+  /** @param {import("./socket.js").Response} response */
+  #receive(response) {
+    this.heardAt = performance.now();
+    switch (response.case) {
+      case "opened":
+        return this.#opened(response.value);
+      case "frame":
+        return this.on.frame(response.value);
+      case "stats":
+        return this.on.stats(response.value);
+      case "notice":
+        return this.on.notice(response.value.message, response.value);
+      case "saved":
+        this.saves.push({ handle: response.value.handle, frameIndex: Number(response.value.frameIndex) });
+        return this.on.saves(this.saves);
+      case "loaded":
+        return this.on.notice("Back where you saved.", null);
+      default:
+        return undefined;
+    }
+  }
+
+  /** @param {Opened} opened */
+  #opened(opened) {
+    const before = this.opened?.sessionId;
+    this.opened = opened;
+    this.attempt = 0;
+    this.sequence = opened.lastControlSequence;
+    sessionStorage.setItem(TOKEN_KEY, opened.resumeToken);
+    if (before !== opened.sessionId) {
+      this.saves = [];
+      this.paused = false;
+      this.on.saves(this.saves);
+    }
+    this.#set("live");
+    this.on.opened(opened, before !== opened.sessionId);
+    if (opened.resumed) this.pause(this.paused);
+  }
+
+  /** @param {End} end */
+  #ended(end) {
+    this.socket = null;
+    if (end.code === "not_found" && Session.remembered) {
+      sessionStorage.removeItem(TOKEN_KEY);
+      this.on.notice(`The session could not be resumed, so a new one has begun. ${end.message}`, null);
+      this.#firstConnect();
+      return;
+    }
+    if (end.code === "resource_exhausted" && end.retryMs !== null) {
+      this.#again("full", end, end.retryMs);
+      return;
+    }
+    if (!PASSING.has(end.code)) {
+      this.#set("failed", end);
+      return;
+    }
+    if (this.state === "live") this.giveUpAt = performance.now() + Number(this.opened?.graceNs ?? 0n) / 1e6;
+    if (performance.now() > this.giveUpAt) {
+      this.#set("failed", end);
+      return;
+    }
+    const wait = RETRY_MS[Math.min(this.attempt, RETRY_MS.length - 1)];
+    this.attempt += 1;
+    this.#again(Session.remembered && this.opened ? "resuming" : "connecting", end, wait);
+  }
+
+  /** @param {State} state @param {End} end @param {number} wait milliseconds */
+  #again(state, end, wait) {
+    this.#set(state, end, performance.now() + wait);
+    this.timer = setTimeout(() => this.#connect(), wait);
+  }
+
+  #watch() {
+    const silent = performance.now() - this.heardAt > SILENCE_MS;
+    if (this.state === "live" && !this.paused && silent) this.socket?.drop();
+  }
+
+  /** @param {State} state @param {End | null} [end] @param {number | null} [retryAt] */
+  #set(state, end = null, retryAt = null) {
+    this.state = state;
+    this.on.state(state, end, retryAt);
+  }
+}
+
+/** @param {number} milliseconds of the page's clock */
+function nanoseconds(milliseconds) {
+  return BigInt(Math.round(milliseconds * 1e6));
+}

@@ -1,0 +1,63 @@
+// Frames on their way to the screen: decoded in order, paced, drawn, and acknowledged.
+
+import { Pacer } from "./view/pacer.js";
+
+/** @typedef {import("../vendor/wire.js").Frame} Frame */
+/** @typedef {{ frame: Frame, bitmap: ImageBitmap }} Picture */
+
+const LEAST_WAITING = 3;
+
+export class Player {
+  /** @param {(picture: Picture, now: number) => void} draw called inside an animation frame */
+  constructor(draw) {
+    this.draw = draw;
+    /** @type {Pacer<Picture>} */
+    this.pacer = new Pacer(LEAST_WAITING);
+    this.order = Promise.resolve();
+    this.epoch = 0;
+    this.generation = 0;
+  }
+
+  /** Frames dropped here because a newer one was due. */
+  get dropped() {
+    return this.pacer.dropped;
+  }
+
+  /** @param {number} chunkFrames frames that come at a time */
+  expect(chunkFrames) {
+    this.pacer.capacity = Math.max(LEAST_WAITING, 2 * chunkFrames);
+    this.restart();
+  }
+
+  /** What is still on its way belongs to another stream. */
+  restart() {
+    this.generation += 1;
+    this.epoch = 0;
+    this.pacer.clear();
+  }
+
+  /** @param {Frame} frame */
+  take(frame) {
+    const arrived = performance.now();
+    const generation = this.generation;
+    if (frame.epoch > this.epoch) {
+      this.epoch = frame.epoch;
+      this.pacer.clear();
+    }
+    const decoding = createImageBitmap(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (frame.colour)], { type: "image/jpeg" }));
+    this.order = this.order.then(async () => {
+      const bitmap = await decoding.catch(() => null);
+      if (!bitmap || generation !== this.generation || frame.epoch < this.epoch) return;
+      const { generatedAtNs = 0n, presentAtNs = 0n } = frame.timing ?? {};
+      this.pacer.push({ frame, bitmap }, { generatedAt: Number(generatedAtNs) / 1e6, presentAt: Number(presentAtNs) / 1e6 }, arrived);
+    });
+  }
+
+  /** Draw what is due. @param {number} now page time, milliseconds */
+  refresh(now) {
+    const picture = this.pacer.take(now);
+    if (!picture) return;
+    this.draw(picture, now);
+    picture.bitmap.close();
+  }
+}
