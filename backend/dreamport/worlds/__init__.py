@@ -1,6 +1,6 @@
 """World packs: the manifest, the files, the catalogue."""
 
-from dreamport.worlds.catalogue import Catalogue, WorldEntry, open_pack, user_worlds_path
+from dreamport.worlds.catalogue import Catalogue, WorldEntry, find_world, open_pack, user_worlds_path
 from dreamport.worlds.contract import GRAPHS, Signature, TensorSpec, signatures
 from dreamport.worlds.manifest import WorldManifest
 from dreamport.worlds.pack import WorldPack, write_pack
@@ -17,6 +17,7 @@ __all__ = [
     "WorldEntry",
     "WorldManifest",
     "WorldPack",
+    "find_world",
     "open_pack",
     "signatures",
     "user_worlds_path",

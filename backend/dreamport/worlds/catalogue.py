@@ -60,12 +60,14 @@ class Catalogue:
         """The checked pack of that name; ``default`` is the packaged one. Raises ``WorldNotFoundError`` or
         ``PackError``.
         """
+        return open_pack_at(self.find(name).path)
+
+    def find(self, name: str) -> WorldEntry:
+        """The readable entry of that name, its files not checked yet. Raises as ``get``."""
         entries = self.list()
         for entry in entries:
             if entry.name == name or (name == DEFAULT_ALIAS and entry.path == DEFAULT_PATH):
-                if entry.error is not None:
-                    raise PackError(entry.error)
-                return open_pack_at(entry.path)
+                return _readable(entry)
         known = ", ".join(entry.name for entry in entries) or "none"
         raise WorldNotFoundError(
             f"no world is called {name[:100]!r}; known worlds: {known}. Put packs into {self._user} or give "
@@ -87,10 +89,21 @@ def open_pack(path_or_name: str | Path) -> WorldPack:
 
     Raises ``PackError`` or ``WorldNotFoundError``.
     """
+    return open_pack_at(find_world(path_or_name).path)
+
+
+def find_world(path_or_name: str | Path) -> WorldEntry:
+    """What ``open_pack`` would open, its manifest read and its files not checked yet. Raises as ``open_pack``."""
     path = Path(path_or_name)
     if isinstance(path_or_name, Path) or path.exists() or _looks_like_path(path_or_name):
-        return open_pack_at(path)
-    return Catalogue().get(path_or_name)
+        return _readable(_describe(path))
+    return Catalogue().find(path_or_name)
+
+
+def _readable(entry: WorldEntry) -> WorldEntry:
+    if entry.error is not None:
+        raise PackError(entry.error)
+    return entry
 
 
 def _looks_like_path(text: str) -> bool:

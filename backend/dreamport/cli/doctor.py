@@ -1,0 +1,69 @@
+"""``dreamport doctor``: what this machine can run, which executor is picked and why, and what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from dreamport.cli.output import EXIT_CODE, console, print_json
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say what this machine can run, what would be picked and why, and what is wrong. Made to be copied into a report.
+
+    Exit code 2 when there is a problem.
+    """
+    from dreamport import diagnostics
+    from dreamport.diagnostics import ExecutorReport, PortReport, WorldReport, port_is_free
+    from dreamport.errors import DreamportError, PackError
+    from dreamport.executors import available_executors, open_executor
+    from dreamport.service.options import DEFAULT_PORT
+    from dreamport.web.options import DEFAULT_WEB_PORT
+    from dreamport.worlds import Catalogue, open_pack
+
+    entries = Catalogue().list()
+    worlds = []
+    for entry in entries:
+        try:
+            open_pack(entry.path)
+            problem = None
+        except DreamportError as error:
+            problem = str(error)
+        worlds.append(WorldReport(entry.name, str(entry.path), problem))
+
+    def auto() -> tuple[str, str]:
+        usable = [entry.path for entry, world in zip(entries, worlds, strict=True) if world.problem is None]
+        if not usable:
+            raise PackError("there is no usable world to try an executor with")
+        executor = open_executor(open_pack(usable[0]))
+        try:
+            why = executor.fallback_reason or "preferred, and it loads the world"
+            return (
+                executor.name,
+                f"{why}; {executor.device}, {executor.precision}, {executor.threads} threads",
+            )
+        finally:
+            executor.close()
+
+    diagnosis = diagnostics.diagnose(
+        executors=[
+            ExecutorReport(name, reason is None, reason or "can run here")
+            for name, reason in available_executors().items()
+        ],
+        auto=auto,
+        worlds=worlds,
+        ports=[
+            PortReport(purpose, f"127.0.0.1:{port}", port_is_free("127.0.0.1", port))
+            for purpose, port in (("gRPC", DEFAULT_PORT), ("page", DEFAULT_WEB_PORT))
+        ],
+    )
+    if as_json:
+        print_json(asdict(diagnosis))
+    else:
+        console().print(diagnostics.as_text(diagnosis), markup=False)
+    if diagnosis.problems:
+        raise typer.Exit(EXIT_CODE)

@@ -1,0 +1,125 @@
+"""Server and player as processes: started, waited for, and ended by the one who started them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+from dreamport.errors import DreamportError
+from dreamport_tools.bench.player import PlayerOptions
+
+STARTING_S = 120.0
+STOPPING_S = 15.0
+GRACE_S = 60.0
+
+
+class ProcessError(DreamportError):
+    """The server or the player did not start, or ended before its time."""
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """A server that listens. ``started_s``: from its start to the line that says so, seconds."""
+
+    pid: int
+    address: str
+    started_s: float
+
+
+@contextmanager
+def running_server(arguments: list[str]) -> Iterator[ServerProcess]:
+    """``dreamport serve`` on a free loopback port, stopped at the end. Raises ``ProcessError``."""
+    command = [sys.executable, "-m", "dreamport", "serve", "--port", "0", "--json", *arguments]
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            ready = _first_line(process, log)
+            yield ServerProcess(process.pid, ready["address"], time.monotonic() - began)
+            if process.poll() is not None:
+                raise ProcessError(f"the server ended with code {process.returncode}: {_tail(log)}")
+        finally:
+            _stop(process)
+
+
+def run_player(
+    options: PlayerOptions, progress: Callable[[float, float], None] | None = None
+) -> dict[str, Any]:
+    """The player's JSON. ``progress`` is told seconds played and seconds in all. Raises ``ProcessError``."""
+    command = [sys.executable, "-m", "dreamport_tools.bench.player"]
+    for name, value in (
+        ("--address", options.address),
+        ("--world", options.world),
+        ("--seconds", options.seconds),
+        ("--warm-up-s", options.warm_up_s),
+        ("--seed", options.seed),
+        ("--start", options.start),
+        ("--transport", options.transport),
+    ):
+        if value is not None:
+            command += [name, str(value)]
+    command += [] if options.depth else ["--no-depth"]
+    total = options.warm_up_s + options.seconds
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while True:
+            try:
+                output, errors = process.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                played = time.monotonic() - began
+                if progress is not None:
+                    progress(min(played, total), total)
+                if played > total + GRACE_S:
+                    raise ProcessError(f"the player is not done {GRACE_S:.0f} s after its time") from None
+    finally:
+        _stop(process)
+    if process.returncode != 0:
+        lines = errors.strip().splitlines() or [f"the player ended with code {process.returncode}"]
+        raise ProcessError(lines[-1])
+    result: dict[str, Any] = json.loads(output)
+    return result
+
+
+def _first_line(process: subprocess.Popen[str], log: IO[str]) -> dict[str, Any]:
+    """The line of JSON by which a server says that it listens."""
+    assert process.stdout is not None
+    line = process.stdout.readline()  # the server ends, and with it the line, when it cannot start
+    try:
+        ready: dict[str, Any] = json.loads(line)
+        return ready
+    except ValueError:
+        _stop(process)
+        raise ProcessError(
+            f"the server did not start: {_tail(log) or line.strip() or 'it said nothing'}"
+        ) from None
+
+
+def _tail(log: IO[str]) -> str:
+    log.seek(0)
+    lines = log.read().strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Ask, wait, then end."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM if os.name == "posix" else signal.CTRL_BREAK_EVENT)
+        try:
+            process.wait(STOPPING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
