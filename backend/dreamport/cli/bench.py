@@ -49,7 +49,7 @@ def play(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Frame rate, frame intervals and control-to-frame latency of a scripted player on a server of its own."""
+    """Frame rate, intervals and control-to-frame latency of a scripted player on a server of its own."""
     from dreamport.cli.world_argument import resolve_world
     from dreamport_tools.bench.play import MINUTE_S, bench_play, store
     from dreamport_tools.bench.player import PlayerOptions

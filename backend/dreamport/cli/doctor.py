@@ -13,9 +13,9 @@ from dreamport.cli.output import EXIT_CODE, console, print_json
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say what this machine can run, what would be picked and why, and what is wrong. Made to be copied into a report.
+    """Say what this machine can run, what would be picked and why, and what is wrong.
 
-    Exit code 2 when there is a problem.
+    The text is made to be copied into a report. Exit code 2 when there is a problem.
     """
     from dreamport import diagnostics
     from dreamport.diagnostics import ExecutorReport, PortReport, WorldReport, port_is_free

@@ -93,7 +93,7 @@ def open_pack(path_or_name: str | Path) -> WorldPack:
 
 
 def find_world(path_or_name: str | Path) -> WorldEntry:
-    """What ``open_pack`` would open, its manifest read and its files not checked yet. Raises as ``open_pack``."""
+    """What ``open_pack`` would open: its manifest is read, its files are not checked yet. Raises the same."""
     path = Path(path_or_name)
     if isinstance(path_or_name, Path) or path.exists() or _looks_like_path(path_or_name):
         return _readable(_describe(path))

@@ -1,4 +1,4 @@
-"""``dreamport bench play``: server and client as two processes, and the numbers with what they must be read with."""
+"""``dreamport bench play``: server and client as two processes, and numbers with what they depend on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any

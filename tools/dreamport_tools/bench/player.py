@@ -1,4 +1,4 @@
-"""The scripted player: a real gRPC client in a process of its own. It prints what it saw as one JSON document.
+"""The scripted player: a real gRPC client in a process of its own. It prints what it saw as JSON.
 
 ``python -m dreamport_tools.bench.player --address 127.0.0.1:50700 --seconds 20``
 """
@@ -178,7 +178,7 @@ class _Player:
         return first_ns
 
     async def _take(self, frame: play_pb2.Frame, seen: PlayMeasurement) -> int | None:
-        """Copy the pixels as an engine would, then note the arrival; gives the time of the first frame only."""
+        """Copy the pixels as an engine would, then note the arrival; gives the first frame's time only."""
         if self._ring is not None and self._ring.read(frame.slot) is None:
             self._torn += 1
             return None

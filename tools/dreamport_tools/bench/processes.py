@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -114,7 +112,7 @@ def _tail(log: IO[str]) -> str:
 def _stop(process: subprocess.Popen[str]) -> None:
     """Ask, wait, then end."""
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM if os.name == "posix" else signal.CTRL_BREAK_EVENT)
+        process.terminate()
         try:
             process.wait(STOPPING_S)
         except subprocess.TimeoutExpired:
