@@ -1,7 +1,9 @@
-"""Generate ``backend/dreamport/v1`` from ``proto/dreamport/v1``; ``--check`` only says whether it is up to date.
+"""Generate ``backend/dreamport/v1`` from ``proto/dreamport/v1``; ``--check`` only says whether it is up to
+date.
 
-Generated code can be read by the protobuf and grpcio releases it was made with and by later ones, so the pinned
-grpcio-tools below is the oldest that this project supports, and ``pyproject.toml`` states the same floors.
+Generated code can be read by the protobuf and grpcio releases it was made with and by later ones, so the
+pinned grpcio-tools below is the oldest that this project supports, and ``pyproject.toml`` states the same
+floors.
 """
 
 from __future__ import annotations
@@ -20,13 +22,17 @@ INIT = '"""Generated from proto/dreamport/v1 by proto/generate.py. Do not edit."
 
 
 def generate(destination: Path) -> None:
-    """Write the package below ``destination``. Raises ``SystemExit`` when the tools are missing or protoc fails."""
+    """Write the package below ``destination``. Raises ``SystemExit`` when the tools are missing or protoc
+    fails.
+    """
     try:
         installed = importlib.metadata.version("grpcio-tools")
     except importlib.metadata.PackageNotFoundError:
         installed = "none"
     if installed != PINNED:
-        raise SystemExit(f"grpcio-tools {PINNED} is needed, found {installed}: pip install grpcio-tools=={PINNED}")
+        raise SystemExit(
+            f"grpcio-tools {PINNED} is needed, found {installed}: pip install grpcio-tools=={PINNED}"
+        )
     import grpc_tools  # noqa: PLC0415  (only here: the check above explains its absence)
     from grpc_tools import protoc  # noqa: PLC0415
 
@@ -62,7 +68,9 @@ def differences(fresh: Path, kept: Path) -> list[str]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="exit 1 when the generated code is out of date")
     check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as folder:

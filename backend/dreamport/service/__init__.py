@@ -1,0 +1,22 @@
+"""The gRPC service: sessions, pacing, leases, transports, session log and replay."""
+
+from dreamport.service.client import PlayClient, PlayedFrame, PlayError, PlayStream
+from dreamport.service.options import ServerOptions, ServerOptionsError
+from dreamport.service.replay import ReplayResult, replay
+from dreamport.service.server import PlayServer, ServerStartError, ServerStatus, running_server, serve
+
+__all__ = [
+    "PlayClient",
+    "PlayError",
+    "PlayServer",
+    "PlayStream",
+    "PlayedFrame",
+    "ReplayResult",
+    "ServerOptions",
+    "ServerOptionsError",
+    "ServerStartError",
+    "ServerStatus",
+    "replay",
+    "running_server",
+    "serve",
+]

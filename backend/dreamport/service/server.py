@@ -1,0 +1,179 @@
+"""The server: binds, serves, drains."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVICE
+
+from dreamport.errors import DreamportError
+from dreamport.service.guard import Guard
+from dreamport.service.options import ServerOptions, ServerOptionsError
+from dreamport.service.servicers import PlayServicer, WorldServicer
+from dreamport.service.sessions import Sessions
+from dreamport.service.shared_memory import remove_leftovers
+from dreamport.service.world_source import CatalogueSource, ExecutorInfo, WorldSource
+from dreamport.v1 import play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
+
+KEEPALIVE_MS = 5_000
+KEEPALIVE_TIMEOUT_MS = 15_000
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+SERVICES = (
+    play_pb2.DESCRIPTOR.services_by_name["PlayService"].full_name,
+    world_pb2.DESCRIPTOR.services_by_name["WorldService"].full_name,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class ServerStartError(DreamportError):
+    """The server cannot start."""
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """What a server does now. ``fps``: frames a second over all sessions; ``executors``: what runs each
+    loaded world.
+    """
+
+    address: str
+    worlds: tuple[str, ...]
+    executors: dict[str, ExecutorInfo]
+    sessions: int
+    parked: int
+    fps: float
+
+
+class PlayServer:
+    """A running server."""
+
+    def __init__(self, options: ServerOptions, port: int, sessions: Sessions) -> None:
+        self.options = options
+        self.port = port
+        self.sessions = sessions
+
+    @property
+    def address(self) -> str:
+        """``host:port`` as a client takes it."""
+        return f"{self.options.bind_address}:{self.port}"
+
+    def status(self) -> ServerStatus:
+        """What it does now."""
+        now_s = asyncio.get_running_loop().time()
+        return ServerStatus(
+            address=self.address,
+            worlds=tuple(world.summary.name for world in self.sessions.worlds),
+            executors={loaded.world.summary.name: loaded.executor for loaded in self.sessions.desk.loaded},
+            sessions=self.sessions.desk.taken,
+            parked=self.sessions.parked,
+            fps=sum(session.statistics.fps(now_s) for session in self.sessions.playing),
+        )
+
+
+@contextlib.asynccontextmanager
+async def running_server(
+    options: ServerOptions, source: WorldSource | None = None
+) -> AsyncIterator[PlayServer]:
+    """A server in this event loop, with its default world loaded; drained and stopped at the end.
+
+    ``source``: where worlds come from, the catalogue unless given. Raises ``ServerOptionsError``,
+    ``ServerStartError`` and what loading the default world raises.
+    """
+    options.check()
+    remove_leftovers()
+    if source is None:
+        source = CatalogueSource(options.worlds, options.executor, options.threads)
+    sessions = Sessions(options, source)
+    if not sessions.worlds:
+        raise ServerStartError(
+            "there is no world to play: `dreamport worlds list` shows where worlds are looked for"
+        )
+    await sessions.desk.load(sessions.world(""))
+    server = grpc.aio.server(
+        interceptors=[Guard(options.token)],
+        options=_channel_options(options),
+        maximum_concurrent_rpcs=options.max_calls,
+    )
+    play_pb2_grpc.add_PlayServiceServicer_to_server(PlayServicer(sessions, options.open_timeout_s), server)
+    world_pb2_grpc.add_WorldServiceServicer_to_server(WorldServicer(sessions), server)
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, REFLECTION_SERVICE), server)
+    port = _bind(server, options)
+    await server.start()
+    for service in ("", *SERVICES):
+        await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
+    running = PlayServer(options, port, sessions)
+    _log.info("serving", address=running.address, worlds=running.status().worlds)
+    try:
+        yield running
+    finally:
+        await healthy.enter_graceful_shutdown()
+        await sessions.close()
+        await server.stop(0.5)
+        _log.info("stopped")
+
+
+async def serve(
+    options: ServerOptions,
+    source: WorldSource | None = None,
+    ready: Callable[[PlayServer], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM (or cancellation). ``ready`` is called once the port is open."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises KeyboardInterrupt instead
+            loop.add_signal_handler(number, stop.set)
+    try:
+        async with running_server(options, source) as server:
+            if ready is not None:
+                ready(server)
+            await stop.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+
+
+def _bind(server: grpc.aio.Server, options: ServerOptions) -> int:
+    address = f"{options.bind_address}:{options.port}"
+    try:
+        if options.tls_certificate is None or options.tls_key is None:
+            return server.add_insecure_port(address)
+        try:
+            pair = (options.tls_key.read_bytes(), options.tls_certificate.read_bytes())
+        except OSError as error:
+            raise ServerOptionsError(f"cannot read {error.filename}: {error.strerror}") from error
+        return server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+    except RuntimeError as error:
+        raise ServerStartError(
+            f"cannot listen on {address}: choose another port, or port 0 for a free one; another server may "
+            "run "
+            "(`dreamport ps`), or the TLS files are not a certificate and its key"
+        ) from error
+
+
+def _channel_options(options: ServerOptions) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", options.max_message_bytes),
+        ("grpc.max_send_message_length", MAX_FRAME_BYTES),
+        ("grpc.max_metadata_size", 16 * 1024),
+        ("grpc.max_concurrent_streams", options.max_calls),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Clients ping every KEEPALIVE_MS; a little less is forgiven before GOAWAY ENHANCE_YOUR_CALM.
+        ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS - 1_000),
+        ("grpc.http2.max_ping_strikes", 3),
+    ]

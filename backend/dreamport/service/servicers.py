@@ -1,0 +1,95 @@
+"""The two services of the wire contract, as thin as they can be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+
+from dreamport.service.refusal import Refusal, invalid
+from dreamport.service.sessions import Sessions
+from dreamport.service.stream import Context, SessionFailed, StreamEnd, read_request
+from dreamport.v1 import play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
+
+_log = structlog.get_logger(__name__)
+
+
+class WorldServicer(world_pb2_grpc.WorldServiceServicer):
+    """Lists the worlds of this server."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def ListWorlds(
+        self, request: world_pb2.ListWorldsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> world_pb2.ListWorldsResponse:
+        """Every world, by name."""
+        worlds = sorted(self._sessions.worlds, key=lambda world: world.summary.name)
+        return world_pb2.ListWorldsResponse(worlds=[world.summary for world in worlds])
+
+    async def GetWorld(
+        self, request: world_pb2.GetWorldRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> world_pb2.GetWorldResponse:
+        """One world in full."""
+        try:
+            return world_pb2.GetWorldResponse(world=self._sessions.world(request.name))
+        except Refusal as refusal:
+            await context.abort(refusal.code, str(refusal), refusal.trailers())
+            raise
+
+
+class PlayServicer(play_pb2_grpc.PlayServiceServicer):
+    """One stream, one session."""
+
+    def __init__(self, sessions: Sessions, open_timeout_s: float) -> None:
+        self._sessions = sessions
+        self._open_timeout_s = open_timeout_s
+
+    async def Play(self, requests: object, context: Context) -> None:
+        """Serve one client until it leaves."""
+        try:
+            await self._play(context)
+        except Refusal as refusal:
+            _log.info("play refused", code=refusal.code.name, message=str(refusal))
+            await context.abort(refusal.code, str(refusal), refusal.trailers())
+
+    async def _play(self, context: Context) -> None:
+        wanted = await self._first(context)
+        if wanted is None:
+            return
+        stream = await self._sessions.enter(wanted, context.peer())
+        end, resumable = "server error", False
+        try:
+            end, resumable = _outcome(await stream.run(context))
+        except SessionFailed:
+            end = "session failed"
+            raise
+        except Refusal as refusal:
+            end, resumable = refusal.code.name, True
+            raise
+        except asyncio.CancelledError:
+            end, resumable = "connection lost", True
+            raise
+        finally:
+            await self._sessions.leave(stream, end, resumable)
+
+    async def _first(self, context: Context) -> play_pb2.Open | None:
+        try:
+            request = await asyncio.wait_for(read_request(context), self._open_timeout_s)
+        except TimeoutError as error:
+            raise Refusal(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                "open: the first message must come right after the call begins",
+            ) from error
+        if request is None:
+            return None
+        if request.WhichOneof("message") != "open":
+            raise invalid("open", "the first message must be it")
+        return request.open
+
+
+def _outcome(end: StreamEnd) -> tuple[str, bool]:
+    return end.value, end is StreamEnd.LEFT

@@ -1,0 +1,251 @@
+"""All sessions of a server: who plays, who may come back, and who is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import grpc
+import structlog
+
+from dreamport.errors import DreamportError, SessionLogError, WorldNotFoundError
+from dreamport.service.leases import Lease, LeaseDesk
+from dreamport.service.negotiation import agree, check_open
+from dreamport.service.options import ServerOptions
+from dreamport.service.pictures import PictureWriter
+from dreamport.service.refusal import Refusal
+from dreamport.service.session import Session
+from dreamport.service.session_log import SessionLogWriter
+from dreamport.service.shared_memory import SharedMemoryError
+from dreamport.service.stream import SessionFailed, Stream
+from dreamport.service.world_source import WorldSource, world_named
+from dreamport.v1 import common_pb2, play_pb2, world_pb2
+
+MAX_PARKED = 8
+SHUTTING_DOWN = "The server is shutting down; sessions do not outlive it. Open a new one when it is back."
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Seat:
+    """A session, and the client that plays it or the timer that runs while none does."""
+
+    session: Session
+    stream: Stream | None = None
+    timer: asyncio.TimerHandle | None = None
+    heir: bool = False
+    """Another stream of the same client takes over: keep the lease for it."""
+    kept_lease: Lease | None = None
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Sessions:
+    """Opens, resumes, parks and ends sessions."""
+
+    def __init__(self, options: ServerOptions, source: WorldSource) -> None:
+        self._options = options
+        self.desk = LeaseDesk(source, options.max_sessions)
+        self.worlds = list(source.worlds())
+        self._seats: dict[str, Seat] = {}
+        self._parked: OrderedDict[str, Seat] = OrderedDict()
+        self._closing = False
+
+    @property
+    def playing(self) -> list[Session]:
+        """Sessions with a client."""
+        return [seat.session for seat in self._seats.values() if seat.stream is not None]
+
+    @property
+    def parked(self) -> int:
+        """Sessions that wait for their client."""
+        return len(self._parked)
+
+    def world(self, name: str) -> world_pb2.World:
+        """The world of that name, or the default one. Raises ``Refusal`` (NOT_FOUND)."""
+        try:
+            return world_named(self.worlds, name or self._options.default_world)
+        except WorldNotFoundError as error:
+            raise Refusal(grpc.StatusCode.NOT_FOUND, f"open.world: {error}") from error
+
+    async def enter(self, wanted: play_pb2.Open, peer: str) -> Stream:
+        """Begin or resume a session for the client at ``peer``. Raises ``Refusal``."""
+        check_open(wanted)
+        if self._closing:
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, SHUTTING_DOWN)
+        if wanted.resume_token:
+            seat, lease = await self._resume(wanted.resume_token)
+        else:
+            seat, lease = await self._begin(wanted)
+        try:
+            agreed, remarks = agree(wanted, seat.session.world, peer)
+            try:
+                pictures = PictureWriter(agreed)
+            except SharedMemoryError as error:
+                _log.warning("no shared memory", error=str(error))
+                remarks.append("This server has no shared memory to give; frames come inline.")
+                wanted.transport = common_pb2.TRANSPORT_INLINE
+                agreed, _ = agree(wanted, seat.session.world, peer)
+                pictures = PictureWriter(agreed)
+        except BaseException:
+            self.desk.give_back(lease)
+            self._park(seat)
+            raise
+        stream = Stream(
+            seat.session, lease, agreed, pictures, wanted.max_frames_in_flight, lambda: self.desk.taken
+        )
+        stream.greet(bool(wanted.resume_token), self._options.grace_s, remarks)
+        seat.stream = stream
+        seat.left.clear()
+        return stream
+
+    async def leave(self, stream: Stream, end: str, resumable: bool) -> None:
+        """The client of ``stream`` is gone. ``end`` goes to the log; a resumable session waits for its
+        client.
+        """
+        seat = self._seats[stream.session.token]
+        try:
+            if resumable:
+                await stream.lease.run(stream.session.settle)
+        except Exception:
+            _log.exception("session failed while its client left", session=stream.session.id)
+            resumable = False
+        finally:
+            stream.close()
+            seat.stream = None
+            if seat.heir and resumable:
+                seat.kept_lease = stream.lease
+            else:
+                self.desk.give_back(stream.lease)
+                if resumable and self._options.grace_s > 0 and not self._closing:
+                    self._park(seat)
+                else:
+                    self._end(seat, end)
+            seat.left.set()
+            _log.info("stream ended", session=stream.session.id, end=end, resumable=resumable)
+
+    async def close(self) -> None:
+        """Refuse new sessions, tell the clients, and wait until they have left or the drain time is over."""
+        self._closing = True
+        for seat in list(self._parked.values()):
+            self._end(seat, "server stopped")
+        self._parked.clear()
+        waiting = []
+        for seat in self._seats.values():
+            if seat.stream is not None:
+                seat.stream.notify(play_pb2.NOTICE_CODE_SHUTTING_DOWN, SHUTTING_DOWN)
+                seat.stream.stop(Refusal(grpc.StatusCode.UNAVAILABLE, SHUTTING_DOWN))
+                waiting.append(asyncio.create_task(seat.left.wait()))
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=self._options.drain_s)
+            for task in late:
+                task.cancel()
+
+    async def _begin(self, wanted: play_pb2.Open) -> tuple[Seat, Lease]:
+        world = self.world(wanted.world)
+        starts = [start.name for start in world.starts]
+        start = wanted.start or starts[0]
+        if start not in starts:
+            raise Refusal(
+                grpc.StatusCode.NOT_FOUND,
+                f"open.start: world {world.summary.name} has no start {start!r}; it has: "
+                f"{', '.join(starts[:20])}",
+            )
+        seed = wanted.seed if wanted.HasField("seed") else secrets.randbits(63)
+        lease = await self.desk.take(world)
+        try:
+            session = await lease.run(self._new_session, world, lease, seed, start)
+        except DreamportError as error:
+            self.desk.give_back(lease)
+            failed = SessionFailed()
+            _log.error(
+                "session cannot begin", world=world.summary.name, incident=failed.incident, error=str(error)
+            )
+            raise failed from error
+        except BaseException:
+            self.desk.give_back(lease)
+            raise
+        seat = Seat(session)
+        self._seats[session.token] = seat
+        _log.info("session opened", session=session.id, world=world.summary.name, start=start)
+        return seat, lease
+
+    def _new_session(self, world: world_pb2.World, lease: Lease, seed: int, start: str) -> Session:
+        session_id = secrets.token_hex(4)
+        generator = lease.loaded.opened.generator(seed, start)
+        return Session(
+            world,
+            lease.loaded.executor,
+            generator,
+            seed,
+            start,
+            self._new_log(world, session_id),
+            self._options.max_saved_bytes,
+            session_id,
+        )
+
+    def _new_log(self, world: world_pb2.World, session_id: str) -> SessionLogWriter | None:
+        if self._options.log_folder is None:
+            return None
+        try:
+            return SessionLogWriter.in_folder(
+                self._options.log_folder, world.summary.name, session_id, self._options.log_max_bytes
+            )
+        except SessionLogError as error:
+            _log.error("session is not logged", session=session_id, error=str(error))
+            return None
+
+    async def _resume(self, token: str) -> tuple[Seat, Lease]:
+        seat = self._seats.get(token)
+        if seat is None:
+            raise Refusal(
+                grpc.StatusCode.NOT_FOUND,
+                "open.resume_token: no session waits under it; the grace time is over or the server was "
+                "restarted. "
+                "Open a new session without a token.",
+            )
+        if seat.stream is not None:
+            if seat.heir:
+                raise Refusal(grpc.StatusCode.ABORTED, "Another stream is resuming this session.")
+            # The old connection may be dead without our knowing: the newest stream wins.
+            seat.heir = True
+            try:
+                seat.stream.stop(Refusal(grpc.StatusCode.ABORTED, "Another stream resumed this session."))
+                await seat.left.wait()
+            finally:
+                seat.heir = False
+        if seat.kept_lease is not None:
+            lease, seat.kept_lease = seat.kept_lease, None
+            return seat, lease
+        if self._seats.get(token) is not seat:
+            raise SessionFailed
+        lease = await self.desk.take(seat.session.world)
+        if self._parked.pop(token, None) is None:
+            self.desk.give_back(lease)
+            raise Refusal(
+                grpc.StatusCode.NOT_FOUND, "open.resume_token: the grace time is over. Open a new session."
+            )
+        if seat.timer is not None:
+            seat.timer.cancel()
+            seat.timer = None
+        return seat, lease
+
+    def _park(self, seat: Seat) -> None:
+        self._parked[seat.session.token] = seat
+        seat.timer = asyncio.get_running_loop().call_later(self._options.grace_s, self._forget, seat)
+        while len(self._parked) > MAX_PARKED:
+            self._forget(next(iter(self._parked.values())))
+
+    def _forget(self, seat: Seat) -> None:
+        if self._parked.pop(seat.session.token, None) is not None:
+            self._end(seat, "client did not come back")
+
+    def _end(self, seat: Seat, reason: str) -> None:
+        if seat.timer is not None:
+            seat.timer.cancel()
+            seat.timer = None
+        self._seats.pop(seat.session.token, None)
+        seat.session.close(reason)
+        _log.info("session over", session=seat.session.id, reason=reason)

@@ -1,0 +1,418 @@
+"""One client's connection to a session: hears controls, makes frames on time, sends them.
+
+Data flows one way: control -> session -> generator -> frame -> outbox. Four tasks share the stream; the first
+that ends, ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import grpc
+import grpc.aio
+import psutil
+import structlog
+from google.protobuf.message import DecodeError
+
+from dreamport.errors import ControlError
+from dreamport.generator.types import GeneratedFrame
+from dreamport.service.controls import LatchedControl
+from dreamport.service.leases import Lease
+from dreamport.service.negotiation import PROTOCOL_VERSION
+from dreamport.service.outbox import Outbox
+from dreamport.service.pacing import Pacer
+from dreamport.service.pictures import PictureFormat, PictureWriter
+from dreamport.service.refusal import Refusal, invalid
+from dreamport.service.session import Session
+from dreamport.service.wire import executor_message, frame_message
+from dreamport.v1 import play_pb2
+
+MAX_COMMANDS = 16
+MAX_PROMPT = 2000
+MAX_MESSAGES_A_FRAME = 200
+STATS_INTERVAL_S = 1.0
+
+Context = grpc.aio.ServicerContext[play_pb2.PlayRequest, play_pb2.PlayResponse]
+P = ParamSpec("P")
+R = TypeVar("R")
+Command = play_pb2.Reset | play_pb2.Save | play_pb2.Load
+
+_log = structlog.get_logger(__name__)
+
+
+class StreamEnd(enum.Enum):
+    """How a client left without an error."""
+
+    CLOSED = "closed"
+    """It said so: the session is over."""
+    LEFT = "left"
+    """It closed the stream: the session waits for it."""
+
+
+class SessionFailed(Refusal):
+    """The session's world failed while it ran; this session cannot go on, others can."""
+
+    def __init__(self) -> None:
+        self.incident = secrets.token_hex(4)
+        super().__init__(
+            grpc.StatusCode.UNAVAILABLE,
+            f"This session's world failed and the session is over; open a new one. Incident {self.incident} "
+            "in the server's log.",
+        )
+
+
+class Stream:
+    """Drives one session for one client."""
+
+    def __init__(
+        self,
+        session: Session,
+        lease: Lease,
+        agreed: PictureFormat,
+        pictures: PictureWriter,
+        max_frames_in_flight: int,
+        count_sessions: Callable[[], int],
+    ) -> None:
+        self.session = session
+        self.lease = lease
+        self.outbox = Outbox(max_frames_in_flight)
+        self._agreed = agreed
+        self._pictures = pictures
+        self._count_sessions = count_sessions
+        self._commands: deque[Command] = deque()
+        self._paused = False
+        self._wake = asyncio.Event()
+        self._told_to_stop: asyncio.Future[Refusal] = asyncio.get_running_loop().create_future()
+        self._remarked: set[str] = set()
+
+    def greet(self, resumed: bool, grace_s: float, remarks: list[str]) -> None:
+        """Queue ``Opened``, and a notice for everything the client may not have expected."""
+        session, summary, executor = self.session, self.session.world.summary, self.session.executor
+        opened = play_pb2.Opened(
+            session_id=session.id,
+            resume_token=session.token,
+            resumed=resumed,
+            protocol_version=PROTOCOL_VERSION,
+            world=session.world,
+            seed=session.seed,
+            start=session.start,
+            cadence=play_pb2.Cadence(
+                frame_rate=summary.frame_rate,
+                frame_interval_ns=round(1e9 / summary.frame_rate),
+                chunk_frames=session.world.chunk_frames,
+            ),
+            frame_size=summary.frame_size,
+            colour_format=self._agreed.colour,
+            depth_format=self._agreed.depth,
+            transport=self._agreed.transport,
+            shared_memory=self._pictures.ring.layout if self._pictures.ring else None,
+            executor=executor_message(executor),
+            grace_ns=round(grace_s * 1e9),
+            server_time_ns=time.monotonic_ns(),
+            last_control_sequence=session.inbox.sequence,
+        )
+        self.outbox.put(play_pb2.PlayResponse(opened=opened))
+        for remark in remarks:
+            self.notify(play_pb2.NOTICE_CODE_NEGOTIATED, remark)
+        if executor.fallback_reason:
+            self.notify(
+                play_pb2.NOTICE_CODE_FALLBACK, f"Running on {executor.name}: {executor.fallback_reason}"
+            )
+
+    def notify(self, code: play_pb2.NoticeCode, message: str) -> None:
+        """Queue a notice."""
+        self.outbox.put(play_pb2.PlayResponse(notice=play_pb2.Notice(code=code, message=message)))
+
+    def stop(self, reason: Refusal) -> None:
+        """End the stream with a status as soon as what is queued has been sent, a second at most."""
+        if not self._told_to_stop.done():
+            self._told_to_stop.set_result(reason)
+
+    async def run(self, context: Context) -> StreamEnd:
+        """Serve until the client leaves. Raises ``Refusal`` for every other end, ``CancelledError`` when the
+        connection breaks.
+        """
+        hear = asyncio.create_task(self._hear(context))
+        tasks = [
+            hear,
+            *map(asyncio.create_task, (self._send(context), self._play(), self._report(), self._obey_stop())),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            error = task.exception()
+            if error is not None:
+                raise error
+        return hear.result()
+
+    def close(self) -> None:
+        """Give back what belongs to this connection alone."""
+        self.session.statistics.dropped += self.outbox.dropped
+        self.session.inbox.let_go()
+        self._pictures.close()
+
+    # --- what the client says
+
+    async def _hear(self, context: Context) -> StreamEnd:
+        interval_s = 1.0 / self.session.world.summary.frame_rate
+        begin_s, heard = time.monotonic(), 0
+        while True:
+            request = await read_request(context)
+            if request is None:
+                return StreamEnd.LEFT
+            if request.WhichOneof("message") == "close":
+                return StreamEnd.CLOSED
+            self._obey(request)
+            heard += 1
+            if heard >= MAX_MESSAGES_A_FRAME:
+                # A flood: read no faster than this, and let HTTP/2 flow control hold the client back.
+                await asyncio.sleep(begin_s + interval_s - time.monotonic())
+            if time.monotonic() >= begin_s + interval_s:
+                begin_s, heard = time.monotonic(), 0
+
+    def _obey(self, request: play_pb2.PlayRequest) -> None:
+        session = self.session
+        kind = request.WhichOneof("message")
+        if kind == "control":
+            session.inbox.add(request.control, time.monotonic_ns())
+            if session.inbox.cameras_ignored:
+                self._remark_once(
+                    play_pb2.NOTICE_CODE_UNSUPPORTED, "This world moves its own camera; poses are ignored."
+                )
+        elif kind == "presented":
+            shown = request.presented
+            self.outbox.presented(shown.frame_id)
+            session.statistics.frame_presented(shown.frame_id, shown.client_time_ns, time.monotonic())
+        elif kind == "pause":
+            self._paused = session.inbox.paused = request.pause.paused
+            if self._paused:
+                session.inbox.drop_pending()
+            self._wake.set()
+        elif kind == "reset":
+            if request.reset.start and request.reset.start not in [
+                start.name for start in session.world.starts
+            ]:
+                self.notify(
+                    play_pb2.NOTICE_CODE_NOT_FOUND,
+                    "This world has no start of that name; see its list of starts.",
+                )
+            else:
+                self._command(request.reset)
+        elif kind == "save":
+            self._command(request.save)
+        elif kind == "load":
+            self._command(request.load)
+        elif kind == "prompt":
+            if len(request.prompt.text) > MAX_PROMPT:
+                raise invalid("prompt.text", f"longer than {MAX_PROMPT} characters")
+            self.notify(play_pb2.NOTICE_CODE_UNSUPPORTED, "This world takes no prompts.")
+        elif kind == "event":
+            self.notify(play_pb2.NOTICE_CODE_UNSUPPORTED, "This world has no events.")
+        elif kind == "open":
+            raise invalid("open", "the session is open already; begin another stream for another session")
+        else:
+            raise invalid("message", "none that protocol version 1 knows is set")
+
+    def _command(self, command: Command) -> None:
+        if len(self._commands) >= MAX_COMMANDS:
+            raise Refusal(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"More than {MAX_COMMANDS} resets, saves and loads wait; await the answers, then resume.",
+            )
+        self._commands.append(command)
+        self._wake.set()
+
+    # --- what the client gets
+
+    async def _send(self, context: Context) -> None:
+        while True:
+            message = await self.outbox.get()
+            try:
+                await context.write(message)
+            except grpc.aio.BaseError:
+                # The client is gone; its cancellation follows.
+                await asyncio.Event().wait()
+
+    async def _play(self) -> None:
+        interval_s = 1.0 / self.session.world.summary.frame_rate
+        pacer = Pacer(interval_s, time.monotonic())
+        await self._show(self.session.frame, self.session.applied)
+        while True:
+            if self._paused or self._commands:
+                await self._run_commands()
+                pacer.restart(time.monotonic())
+            await sleep_until(pacer.latch_at())
+            latched_at_ns = time.monotonic_ns()
+            latched = self.session.inbox.latch()
+            message = await self._work(self._step, latched, latched_at_ns, pacer.due_s)
+            pacer.made((message.frame.timing.generated_at_ns - latched_at_ns) / 1e9)
+            await sleep_until(pacer.due_s)
+            self.outbox.put_frame(message)
+            now_s = time.monotonic()
+            self.session.statistics.frame_handed_out(
+                message.frame.id,
+                latched.client_time_ns,
+                latched.arrivals_ns,
+                message.frame.timing.generation_ms,
+                now_s,
+            )
+            pacer.handed_out(now_s)
+            await self._work(self.session.settle)
+
+    async def _run_commands(self) -> None:
+        """Do what waits; while paused, wait for more."""
+        while self._paused or self._commands:
+            if not self._commands:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            command = self._commands.popleft()
+            if isinstance(command, play_pb2.Save):
+                await self._save()
+            elif isinstance(command, play_pb2.Load):
+                await self._load(command.handle)
+            else:
+                seed = command.seed if command.HasField("seed") else None
+                self.session.inbox.drop_pending()
+                frame = await self._work(self.session.reset, seed, command.start)
+                await self._show(frame, self.session.applied)
+
+    async def _save(self) -> None:
+        kept = await self._work(self.session.save)
+        if kept is None:
+            self.notify(
+                play_pb2.NOTICE_CODE_NO_SPACE, "The state is larger than this server keeps; it was not saved."
+            )
+            return
+        saved = play_pb2.Saved(handle=kept[0], frame_index=self.session.frame.index, bytes=kept[1])
+        self.outbox.put(play_pb2.PlayResponse(saved=saved))
+
+    async def _load(self, handle: str) -> None:
+        frame = await self._work(self.session.load, handle)
+        if frame is None:
+            self.notify(
+                play_pb2.NOTICE_CODE_NOT_FOUND,
+                "No such state is kept in this session; the oldest are forgotten.",
+            )
+            return
+        self.session.inbox.drop_pending()
+        self.outbox.drop_frame()
+        loaded = play_pb2.Loaded(handle=handle, frame_index=frame.index, epoch=self.session.epoch)
+        self.outbox.put(play_pb2.PlayResponse(loaded=loaded))
+        await self._show(frame, self.session.applied)
+
+    async def _show(self, frame: GeneratedFrame, applied: LatchedControl) -> None:
+        """Send a frame that was not generated just now: a start, a kept state, or the last one before a
+        break.
+        """
+        now_s = time.monotonic()
+        self.outbox.put_frame(await self._work(self._message, frame, applied, round(now_s * 1e9), now_s, 0.0))
+
+    async def _report(self) -> None:
+        process = psutil.Process()
+        due_s = time.monotonic()
+        while True:
+            due_s += STATS_INTERVAL_S
+            await sleep_until(due_s)
+            now_s = time.monotonic()
+            statistics = self.session.statistics
+            generation = statistics.generation_ms.percentiles(now_s, 0.5, 0.95)
+            to_frame = statistics.control_to_frame_ms.percentiles(now_s, 0.5, 0.95)
+            to_presented = statistics.control_to_presented_ms.percentiles(now_s, 0.5, 0.95)
+            stats = play_pb2.Stats(
+                fps=statistics.fps(now_s),
+                generation_ms_p50=generation[0],
+                generation_ms_p95=generation[1],
+                control_to_frame_ms_p50=to_frame[0],
+                control_to_frame_ms_p95=to_frame[1],
+                control_to_presented_ms_p50=to_presented[0],
+                control_to_presented_ms_p95=to_presented[1],
+                frames=statistics.frames,
+                dropped=statistics.dropped + self.outbox.dropped,
+                rss_bytes=process.memory_info().rss,
+                executor=executor_message(self.session.executor),
+                sessions=self._count_sessions(),
+            )
+            self.outbox.put_stats(play_pb2.PlayResponse(stats=stats))
+            if self.session.log is not None and self.session.log.trouble is not None:
+                self._remark_once(play_pb2.NOTICE_CODE_NO_SPACE, self.session.log.trouble)
+
+    async def _obey_stop(self) -> None:
+        reason = await self._told_to_stop
+        for _ in range(100):
+            if self.outbox.empty:
+                break
+            await asyncio.sleep(0.01)
+        raise reason
+
+    # --- on the worker thread
+
+    def _step(self, latched: LatchedControl, latched_at_ns: int, due_s: float) -> play_pb2.PlayResponse:
+        begin_ns = time.monotonic_ns()
+        frame = self.session.step(latched)
+        return self._message(frame, latched, latched_at_ns, due_s, (time.monotonic_ns() - begin_ns) / 1e6)
+
+    def _message(
+        self,
+        frame: GeneratedFrame,
+        applied: LatchedControl,
+        latched_at_ns: int,
+        due_s: float,
+        generation_ms: float,
+    ) -> play_pb2.PlayResponse:
+        message = frame_message(frame, applied, self.session.next_frame_id(), self.session.epoch)
+        self._pictures.write(frame, message)
+        ready_ns = time.monotonic_ns()
+        timing = play_pb2.FrameTiming(
+            latched_at_ns=latched_at_ns,
+            generated_at_ns=ready_ns,
+            present_at_ns=max(ready_ns, round(due_s * 1e9)),
+            generation_ms=generation_ms,
+        )
+        message.timing.CopyFrom(timing)
+        return play_pb2.PlayResponse(frame=message)
+
+    async def _work(self, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Run on the lease's thread. A fault there ends this session, and only this one."""
+        try:
+            return await self.lease.run(work, *arguments, **named)
+        except ControlError as error:
+            _log.warning("control refused by the world", session=self.session.id, error=str(error))
+            raise invalid("control", "the world refused it; see its control schema") from error
+        except Exception as error:
+            failed = SessionFailed()
+            _log.error("session failed", session=self.session.id, incident=failed.incident, exc_info=error)
+            raise failed from error
+
+    def _remark_once(self, code: play_pb2.NoticeCode, message: str) -> None:
+        if message not in self._remarked:
+            self._remarked.add(message)
+            self.notify(code, message)
+
+
+async def read_request(context: Context) -> play_pb2.PlayRequest | None:
+    """The client's next message; ``None`` when it sends no more. Raises ``Refusal`` for bytes that are no
+    message.
+    """
+    try:
+        request = await context.read()
+    except DecodeError as error:
+        raise Refusal(
+            grpc.StatusCode.INVALID_ARGUMENT, "message: not a PlayRequest of protocol version 1"
+        ) from error
+    return request if isinstance(request, play_pb2.PlayRequest) else None
+
+
+async def sleep_until(time_s: float) -> None:
+    """Sleep until this moment of the monotonic clock; gives the other tasks a turn when it has passed."""
+    await asyncio.sleep(max(0.0, time_s - time.monotonic()))

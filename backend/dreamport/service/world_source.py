@@ -1,0 +1,193 @@
+"""Where a server's worlds come from, as the service needs them. Tests put their own source in its place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from dreamport.errors import WorldNotFoundError
+from dreamport.generator.types import WorldGenerator
+from dreamport.v1 import common_pb2, world_pb2
+
+
+@dataclass(frozen=True)
+class ExecutorInfo:
+    """What runs a world's graphs. ``fallback_reason``: why it is not the preferred one, or ``None``."""
+
+    name: str
+    device: str
+    precision: str
+    fallback_reason: str | None = None
+
+
+class OpenWorld(Protocol):
+    """A world whose graphs are loaded. Its generators may run on several threads at once, each on one at a
+    time.
+    """
+
+    @property
+    def executor(self) -> ExecutorInfo:
+        """What runs it."""
+        ...
+
+    def generator(self, seed: int, start: str) -> WorldGenerator:
+        """A generator at a start of the world."""
+        ...
+
+
+class WorldSource(Protocol):
+    """All worlds of a server."""
+
+    def worlds(self) -> Sequence[world_pb2.World]:
+        """Every world that can be read, the default one first."""
+        ...
+
+    def open(self, name: str) -> OpenWorld:
+        """Load a world; takes seconds. Raises ``PackError``, ``ExecutorError`` or ``WorldNotFoundError``."""
+        ...
+
+
+class CatalogueSource:
+    """The worlds of the catalogue, run by ``open_executor``."""
+
+    def __init__(
+        self, paths: Sequence[Path] = (), executor: str = "auto", threads: int | None = None
+    ) -> None:
+        from dreamport.worlds import Catalogue  # noqa: PLC0415  (tests with another source do not need it)
+
+        self._catalogue = Catalogue(paths)
+        self._executor = executor
+        self._threads = threads
+
+    def worlds(self) -> Sequence[world_pb2.World]:
+        """Every readable world of the catalogue."""
+        from dreamport.worlds.pack import WorldPack  # noqa: PLC0415
+        from dreamport.worlds.source import open_source  # noqa: PLC0415
+
+        return [
+            describe(WorldPack(entry.manifest, entry.digest, open_source(entry.path)))
+            for entry in self._catalogue.list()
+            if entry.manifest is not None and entry.digest is not None
+        ]
+
+    def open(self, name: str) -> OpenWorld:
+        """Check the pack and load its graphs."""
+        from dreamport.executors import open_executor  # noqa: PLC0415
+
+        pack = self._catalogue.get(name)
+        return PackWorld(pack, open_executor(pack, self._executor, self._threads))
+
+
+class PackWorld:
+    """A pack and the executor that all its sessions share, one graph at a time."""
+
+    def __init__(self, pack: Any, executor: Any) -> None:
+        self._pack = pack
+        self._shared = TurnTaking(executor)
+
+    @property
+    def executor(self) -> ExecutorInfo:
+        """What runs it."""
+        return self._shared.info
+
+    def generator(self, seed: int, start: str) -> WorldGenerator:
+        """A generator on the shared executor."""
+        from dreamport.generator import Generator  # noqa: PLC0415
+
+        generator: WorldGenerator = Generator(self._pack, self._shared, seed, start)
+        return generator
+
+
+class TurnTaking:
+    """An executor that several sessions' threads use in turn, graph by graph, so that no session waits for
+    another's whole frame.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+        self._turn = threading.Lock()
+        self.name: str = executor.name
+        self.device: str = executor.device
+        self.precision: str = executor.precision
+        self.fallback_reason: str | None = executor.fallback_reason
+
+    @property
+    def info(self) -> ExecutorInfo:
+        """The executor's description."""
+        return ExecutorInfo(self.name, self.device, self.precision, self.fallback_reason)
+
+    def run(self, graph: str, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """As the executor's own, one call at a time."""
+        with self._turn:
+            outputs: dict[str, NDArray[Any]] = self._executor.run(graph, feeds)
+        return outputs
+
+
+def describe(pack: Any) -> world_pb2.World:
+    """The wire's view of a ``WorldPack``."""
+    manifest = pack.manifest
+    controls = manifest.controls
+    return world_pb2.World(
+        summary=world_pb2.WorldSummary(
+            name=manifest.name,
+            title=manifest.title,
+            description=manifest.description,
+            licence=manifest.licence,
+            frame_size=common_pb2.FrameSize(width=manifest.frame.width, height=manifest.frame.height),
+            frame_rate=manifest.frame_rate,
+        ),
+        digest=pack.digest,
+        chunk_frames=manifest.chunk_frames,
+        control_schema=world_pb2.ControlSchema(
+            buttons=[
+                world_pb2.Button(name=button.name, label=button.label, keys=button.keys)
+                for button in controls.buttons
+            ],
+            look=world_pb2.LookAxes(
+                yaw=controls.look.yaw,
+                pitch=controls.look.pitch,
+                max_deg_per_frame=controls.look.max_deg_per_frame,
+            ),
+            pose=controls.pose,
+            prompts=bool(controls.prompts),
+        ),
+        intrinsics=common_pb2.Intrinsics(
+            fx=manifest.camera.fx, fy=manifest.camera.fy, cx=manifest.camera.cx, cy=manifest.camera.cy
+        ),
+        depth_range=world_pb2.DepthRange(min_m=manifest.depth.min_m, max_m=manifest.depth.max_m),
+        starts=[world_pb2.Start(name=start.name, title=start.title) for start in manifest.starts],
+        card=pack.read("card.md").decode("utf-8", "replace") if "card.md" in manifest.files else "",
+        provenance=world_pb2.Provenance(
+            data=manifest.provenance.data,
+            licence=manifest.provenance.licence,
+            commit=manifest.provenance.commit,
+            trained_on=manifest.provenance.trained_on,
+            metrics=flat_numbers(manifest.provenance.metrics),
+            notes=manifest.provenance.notes,
+        ),
+    )
+
+
+def flat_numbers(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Nested numbers under dotted names; what is no number is left out."""
+    flat: dict[str, float] = {}
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            flat.update(flat_numbers(value, f"{prefix}{name}."))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            flat[prefix + name] = float(value)
+    return flat
+
+
+def world_named(worlds: Sequence[world_pb2.World], name: str) -> world_pb2.World:
+    """The world of that name; the first for an empty name. Raises ``WorldNotFoundError``."""
+    for world in worlds:
+        if not name or world.summary.name == name:
+            return world
+    known = ", ".join(world.summary.name for world in worlds) or "none"
+    raise WorldNotFoundError(f"this server has no world {name[:64]!r}; it has: {known}")
