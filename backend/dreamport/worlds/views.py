@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import simplejpeg  # type: ignore[import-untyped]
+import simplejpeg
 from numpy.typing import NDArray
 
 from dreamport.errors import PackError
@@ -337,10 +337,6 @@ class DecodedViews:
         else:
             self._views.move_to_end(key)
         return view
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._views.clear()
 
 
 def _take_blobs(arrays: dict[str, AnyArray], name: str, offsets_name: str, count: int) -> tuple[UInt8, Int64]:
