@@ -25,14 +25,16 @@ class DepthCaster:
     the principal point is the centre.
     """
 
-    def __init__(self, geometry: MapGeometry, width: int = 320, height: int = 192, focal: float = 160.0) -> None:
+    def __init__(
+        self, geometry: MapGeometry, width: int = 320, height: int = 192, focal: float = 160.0
+    ) -> None:
         self._geometry = geometry
         self._width, self._height, self._focal = width, height, focal
 
     def depth(self, x: float, y: float, z: float, angle_deg: float) -> NDArray[np.float32]:
         """Depth along the optical axis, ``[height, width]`` metres, infinite where the sky shows.
 
-        The camera stands at ``x, y, z`` Doom units and looks along ``angle_deg`` (counter-clockwise from east).
+        It stands at ``x, y, z`` Doom units and looks along ``angle_deg``, counter-clockwise from east.
         """
         g = self._geometry
         units: NDArray[np.float32] = _cast(
@@ -42,12 +44,12 @@ class DepthCaster:
         return units / np.float32(DOOM_UNITS_PER_METRE)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _cast(lines, sides, heights, sky, x, y, z, angle, width, height, focal):  # type: ignore[no-untyped-def]
     depth = np.full((height, width), np.inf, np.float32)
     cos, sin = np.cos(angle), np.sin(angle)
     count = len(lines)
-    # Ends of the lines in camera axes: ``s`` right, ``t`` forward. Lines outside the frustum are dropped once.
+    # Ends of the lines in camera axes, ``s`` right and ``t`` forward. Those outside the frustum are dropped.
     s1, t1 = np.empty(count), np.empty(count)
     s2, t2 = np.empty(count), np.empty(count)
     kept = np.empty(count, np.int64)
@@ -61,7 +63,7 @@ def _cast(lines, sides, heights, sky, x, y, z, angle, width, height, focal):  # 
         bs, bt = bx * sin - by * cos, bx * cos + by * sin
         if at <= 0 and bt <= 0:
             continue
-        if as_ > edge * at and bs > edge * bt or as_ < -edge * at and bs < -edge * bt:
+        if (as_ > edge * at and bs > edge * bt) or (as_ < -edge * at and bs < -edge * bt):
             continue
         # The camera is on the right of a line, where its front side is, when this cross product is negative.
         cross = (lines[j, 2] - lines[j, 0]) * (-ay) - (lines[j, 3] - lines[j, 1]) * (-ax)
@@ -104,17 +106,19 @@ def _cast(lines, sides, heights, sky, x, y, z, angle, width, height, focal):  # 
             t, k = reach[o], hit[o]
             j, near = kept[k], near_side[k]
             here, beyond = sides[j, near], sides[j, 1 - near]
-            scale = focal * 1.2 / t  # rows a Doom unit at this distance
+            scale = focal * PIXEL_ASPECT / t  # rows a Doom unit at this distance
             centre = 0.5 * height - 0.5
             # Ceiling of the sector before the line: rows above its edge at the line.
             ceiling_row = centre - (heights[here, 1] - z) * scale
             while top < bottom and top < ceiling_row:
                 if not sky[here]:
-                    depth[top, column] = (heights[here, 1] - z) * focal * 1.2 / (centre - top)
+                    depth[top, column] = (heights[here, 1] - z) * focal * PIXEL_ASPECT / (centre - top)
                 top += 1
             floor_row = centre + (z - heights[here, 0]) * scale
             while bottom > top and bottom - 1 > floor_row:
-                depth[bottom - 1, column] = (z - heights[here, 0]) * focal * 1.2 / (bottom - 1 - centre)
+                depth[bottom - 1, column] = (
+                    (z - heights[here, 0]) * focal * PIXEL_ASPECT / (bottom - 1 - centre)
+                )
                 bottom -= 1
             if beyond < 0 or heights[beyond, 1] <= heights[beyond, 0]:
                 for row in range(top, bottom):

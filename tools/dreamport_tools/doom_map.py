@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from dreamport.errors import DatasetError
 from numpy.typing import NDArray
 
+from dreamport.errors import DatasetError
+
 MAP_LUMPS = (
-    "THINGS", "LINEDEFS", "SIDEDEFS", "VERTEXES", "SEGS", "SSECTORS", "NODES", "SECTORS", "REJECT", "BLOCKMAP",
+    "THINGS", "LINEDEFS", "SIDEDEFS", "VERTEXES", "SEGS", "SSECTORS", "NODES", "SECTORS", "REJECT",
+    "BLOCKMAP",
 )  # fmt: skip
 PLAYER_START = 1
 SKY_FLAT = b"F_SKY1"
@@ -48,7 +50,7 @@ class MapGeometry:
 
 
 def read_map(wad: Path, name: str) -> dict[str, bytes]:
-    """The lumps of map ``name`` (for example ``MAP01``). Raises ``DatasetError`` when the map is not there."""
+    """The lumps of map ``name`` (for example ``MAP01``). Raises ``DatasetError`` when it is not there."""
     data = wad.read_bytes()
     if data[:4] not in (b"IWAD", b"PWAD"):
         raise DatasetError(f"{wad.name} is not a WAD file; give a Doom IWAD or PWAD")
@@ -64,7 +66,9 @@ def read_map(wad: Path, name: str) -> dict[str, bytes]:
     }
     missing = [lump for lump in MAP_LUMPS if lump not in found]
     if missing:
-        raise DatasetError(f"map {name} of {wad.name} lacks {', '.join(missing)}; only Doom-format maps are read")
+        raise DatasetError(
+            f"map {name} of {wad.name} lacks {', '.join(missing)}; only Doom-format maps are read"
+        )
     return found
 
 

@@ -47,7 +47,7 @@ class WalkMap:
         return self.cells[int(np.argmin(((self.places - (x, y)) ** 2).sum(axis=1)))]
 
     def fits(self, x: float, y: float) -> bool:
-        """Whether a player's box, a unit narrower for rounding, can be at this point without touching a wall."""
+        """Whether a player's box, a unit narrower for rounding, is clear of walls at this point."""
         return bool(np.isfinite(_stand(self._geometry, x, y, RADIUS - 1.0)))
 
     def path(self, start: Cell, goal: Cell) -> list[Cell]:
@@ -98,13 +98,13 @@ def _stand(geometry: MapGeometry, x: float, y: float, radius: float) -> float:
     return float(_stand_on(g.lines, g.sides, g.blocking, g.heights, x, y, radius))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _right_of(x1, y1, x2, y2):  # type: ignore[no-untyped-def]
     """Whether the origin lies on the right of a line, its front."""
     return (x2 - x1) * (-y1) - (y2 - y1) * (-x1) < 0
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _stand_on(lines, sides, blocking, heights, x, y, radius):  # type: ignore[no-untyped-def]
     sector, nearest = -1, np.inf
     floor, ceiling = -np.inf, np.inf
@@ -136,4 +136,4 @@ def _stand_on(lines, sides, blocking, heights, x, y, radius):  # type: ignore[no
         return np.nan
     floor = max(floor, heights[sector, 0])
     ceiling = min(ceiling, heights[sector, 1])
-    return floor if ceiling - floor >= 56.0 else np.nan
+    return floor if ceiling - floor >= HEIGHT else np.nan

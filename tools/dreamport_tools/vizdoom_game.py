@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 import vizdoom
-from dreamport.errors import DatasetError
 from numpy.typing import NDArray
 
+from dreamport.errors import DatasetError
 from dreamport_tools.doom_depth import DOOM_UNITS_PER_METRE, PIXEL_ASPECT, DepthCaster
 from dreamport_tools.doom_map import MapGeometry, map_geometry, read_map, without_effects, write_pwad
 
@@ -92,7 +92,15 @@ def motion_state(state: EngineState, before: EngineState | None = None) -> NDArr
     point = level_point(state)
     rise = 0.0 if before is None else point[1] - level_point(before)[1]
     return np.array(
-        [*point, math.cos(angle), math.sin(angle), 0.0, state.velocity_x * scale, rise, state.velocity_y * scale]
+        [
+            *point,
+            math.cos(angle),
+            math.sin(angle),
+            0.0,
+            state.velocity_x * scale,
+            rise,
+            state.velocity_y * scale,
+        ]
     )
 
 
@@ -135,11 +143,12 @@ class Level:
         game.set_screen_resolution(size)
         game.set_screen_format(vizdoom.ScreenFormat.RGB24)
         game.set_depth_buffer_enabled(depth_buffer)
-        for hide in (
-            game.set_render_hud, game.set_render_weapon, game.set_render_crosshair, game.set_window_visible,
-            game.set_render_messages, game.set_render_particles, game.set_render_decals, game.set_sound_enabled,
+        for show in (
+            game.set_render_hud, game.set_render_weapon, game.set_render_crosshair, game.set_render_decals,
+            game.set_render_messages, game.set_render_particles, game.set_window_visible,
+            game.set_sound_enabled,
         ):  # fmt: skip
-            hide(False)
+            show(False)
         game.set_mode(vizdoom.Mode.PLAYER)
         turn = [vizdoom.Button.TURN_LEFT_RIGHT_DELTA]
         game.set_available_buttons([getattr(vizdoom.Button, name) for name in BUTTONS] + turn)
@@ -155,7 +164,9 @@ class Level:
             game.init()
         except Exception as error:
             self._folder.cleanup()
-            raise DatasetError(f"ViZDoom does not start ({error}); install dreamport[capture] again") from error
+            raise DatasetError(
+                f"ViZDoom does not start ({error}); install dreamport[capture] again"
+            ) from error
         self._game = game
         self._state: Any = None
 
@@ -218,7 +229,9 @@ class Level:
     def _read(self) -> EngineState:
         self._state = self._game.get_state()
         if self._state is None:
-            raise DatasetError("the engine ended the episode; the recorded map must not have an exit or damage")
+            raise DatasetError(
+                "the engine ended the episode; the recorded map must not have an exit or damage"
+            )
         return EngineState.of(self._state.game_variables)
 
 

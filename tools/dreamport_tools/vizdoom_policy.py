@@ -21,15 +21,21 @@ MOVES = (
     0, FORWARD, FORWARD | RIGHT, RIGHT, BACKWARD | RIGHT, BACKWARD, BACKWARD | LEFT, LEFT, FORWARD | LEFT,
 )  # fmt: skip
 PLAY = {"walk": 0.42, "wander": 0.22, "spin": 0.1, "flick": 0.1, "hug": 0.08, "retrace": 0.06, "stand": 0.02}
-PHYSICS = {"walk": 0.25, "wander": 0.3, "spin": 0.05, "flick": 0.08, "hug": 0.24, "retrace": 0.06, "stand": 0.02}
+PHYSICS = {
+    "walk": 0.25,
+    "wander": 0.3,
+    "spin": 0.05,
+    "flick": 0.08,
+    "hug": 0.24,
+    "retrace": 0.06,
+    "stand": 0.02,
+}
 
 
 class Policy:
     """Chooses one frame's input at a time. ``weights`` names the share of each behaviour."""
 
-    def __init__(
-        self, walk: WalkMap, rng: np.random.Generator, weights: Mapping[str, float] = PLAY
-    ) -> None:
+    def __init__(self, walk: WalkMap, rng: np.random.Generator, weights: Mapping[str, float] = PLAY) -> None:
         self._walk, self._rng = walk, rng
         self._names = list(weights)
         self._weights = np.array([weights[name] for name in self._names])
@@ -110,7 +116,9 @@ class Policy:
         ahead = self._way[min(self._way.index(here) + 4, len(self._way) - 1)]
         x, y = walk.place(ahead)
         bearing = math.degrees(math.atan2(y - state.y, x - state.x))
-        heading = bearing + (self._move - 1) * 45.0  # moving to the right of the heading means facing left of the way
+        heading = (
+            bearing + (self._move - 1) * 45.0
+        )  # moving to the right of the heading means facing left of the way
         turn = (state.angle_deg - heading + 180.0) % 360.0 - 180.0
         if abs(turn) < STRAIGHT_DEG:
             return 0.0

@@ -1,21 +1,28 @@
-"""Record, replay and sample the level: episodes with pictures, and motion alone for the motion head."""
+"""Record the level as episodes that can be replayed bit for bit."""
 
 from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import vizdoom
-from dreamport.errors import DatasetError
 
+from dreamport.errors import DatasetError
 from dreamport_tools.doom_walk import WalkMap
-from dreamport_tools.episodes import Dataset, DatasetInfo, Episode, EpisodeWriter, create_dataset, discard_unfinished
+from dreamport_tools.episodes import (
+    Dataset,
+    DatasetInfo,
+    Episode,
+    EpisodeWriter,
+    RecordedFrame,
+    create_dataset,
+    discard_unfinished,
+)
 from dreamport_tools.vizdoom_game import (
     BUTTONS,
     FOCAL,
@@ -30,16 +37,25 @@ from dreamport_tools.vizdoom_game import (
     Level,
     camera_to_world,
     iwad_path,
-    level_geometry,
     motion_state,
     tic_action,
     turned_right_deg,
 )
-from dreamport_tools.vizdoom_policy import MAX_LOOK_DEG, PHYSICS, Policy
+from dreamport_tools.vizdoom_policy import MAX_LOOK_DEG, Policy
 
+SPLITS = ("train", "heldout")
 OWN_START_SHARE = 0.1  # episodes that begin at the map's own start
-PHYSICS_EPISODE = 200
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class EpisodeJob:
+    """One episode to record. The seed decides everything in it."""
+
+    index: int
+    seed: int
+    split: str
+    frames: int
 
 
 def dataset_info() -> DatasetInfo:
@@ -67,72 +83,79 @@ def dataset_info() -> DatasetInfo:
 
 
 def record(
-    out: Path, episodes: int, frames: int, seed: int, split: str, workers: int = 1,
+    out: Path,
+    *,
+    episodes: int,
+    frames: int,
+    seed: int,
+    split: str,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Record ``episodes`` of ``frames`` frames each into the data set at ``out``, seeds ``seed``, ``seed + 1``, ...
+    """Record episodes with seeds ``seed``, ``seed + 1``, ... into the data set at ``out``.
 
     Episodes whose seed is there already are kept, so a recording that was stopped can be taken up again.
     ``split`` is ``train`` or ``heldout``. ``progress`` is told how many of how many are done.
     Raises ``DatasetError`` when a seed belongs to another split.
     """
-    create_dataset(out, dataset_info())
+    if episodes < 1 or frames < 1 or seed < 0:
+        raise DatasetError("episodes and frames must be at least 1, and the seed must not be negative")
+    if split not in SPLITS:
+        raise DatasetError(f"split {split!r} is unknown; choose one of {', '.join(SPLITS)}")
+    info = dataset_info()
+    create_dataset(out, info)
     discard_unfinished(out)
     there = Dataset(out)
     wanted = range(seed, seed + episodes)
     foreign = set(wanted) & (set(there.seeds()) - set(there.seeds(split)))
     if foreign:
         raise DatasetError(f"seed {min(foreign)} is in another split of {out}; splits must not share seeds")
-    open_seeds = [s for s in wanted if s not in set(there.seeds(split))]
-    first = there.next_index()
-    done = episodes - len(open_seeds)
-    jobs = [(out, first + i, s, split, frames) for i, s in enumerate(open_seeds)]
+    known = set(there.seeds(split))
+    todo = [s for s in wanted if s not in known]
+    jobs = [EpisodeJob(there.next_index() + i, s, split, frames) for i, s in enumerate(todo)]
+    done = episodes - len(jobs)
+    report = progress or (lambda _done, _total: None)
     if workers <= 1:
         with Level() as level:
             walk = WalkMap(level.geometry)
             for job in jobs:
-                record_episode(level, walk, *job)
+                record_episode(level, walk, out, info, job)
                 done += 1
-                if progress:
-                    progress(done, episodes)
+                report(done, episodes)
         return Dataset(out)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
-        for future in as_completed([pool.submit(_record_job, *job) for job in jobs]):
+        for future in as_completed([pool.submit(_record_in_worker, out, info, job) for job in jobs]):
             future.result()
             done += 1
-            if progress:
-                progress(done, episodes)
+            report(done, episodes)
     return Dataset(out)
 
 
-def record_episode(
-    level: Level, walk: WalkMap, out: Path, index: int, seed: int, split: str, frames: int
-) -> None:
-    """Play and write one episode. The seed decides everything in it."""
-    rng = np.random.default_rng(seed)
+def record_episode(level: Level, walk: WalkMap, out: Path, info: DatasetInfo, job: EpisodeJob) -> None:
+    """Play and write one episode."""
+    rng = np.random.default_rng(job.seed)
     policy = Policy(walk, rng)
     place, angle = policy.start()
     start = None if rng.random() < OWN_START_SHARE else place
-    state = level.begin(seed, start, angle)
-    with EpisodeWriter(out, dataset_info(), index, seed, split) as writer:
-        writer.raw({"seed": seed, "place": start, "angle_deg": angle, **dataset_info().source})
-        writer.add(level.colour(), level.depth(), camera_to_world(state), motion_state(state), state.row())
-        for _ in range(1, frames):
+    state = level.begin(job.seed, start, angle)
+    with EpisodeWriter(out, info, job.index, seed=job.seed, split=job.split) as writer:
+        writer.raw({"seed": job.seed, "place": start, "angle_deg": angle, **info.source})
+        writer.add(_frame(level, state))
+        for _ in range(1, job.frames):
             buttons, turn = policy.control(state)
             before, state = state, level.step(buttons, turn)
             for _ in range(TICS_PER_FRAME):
                 writer.raw({"action": tic_action(buttons, turn)})
-            look = (turned_right_deg(before, state), 0.0)
-            writer.add(
-                level.colour(), level.depth(), camera_to_world(state), motion_state(state, before), state.row(),
-                buttons, look,
-            )  # fmt: skip
+            writer.add(_frame(level, state, before, buttons))
         writer.finish()
 
 
 def replay_episode(episode: Episode, level: Level | None = None) -> bool:
-    """Whether playing the raw record again gives the same poses and the same pictures, bit for bit."""
+    """Whether playing the raw record again gives the same poses and pictures, bit for bit.
+
+    Only the poses are compared for a small copy, whose pictures are not lossless.
+    """
     if level is None:
         with Level() as own:
             return replay_episode(episode, own)
@@ -141,66 +164,27 @@ def replay_episode(episode: Episode, level: Level | None = None) -> bool:
     state = level.begin(header["seed"], None if place is None else (place[0], place[1]), header["angle_deg"])
     for i in range(len(episode)):
         if i:
-            state = level.play([event["action"] for event in events[(i - 1) * TICS_PER_FRAME : i * TICS_PER_FRAME]])
+            tics = events[(i - 1) * TICS_PER_FRAME : i * TICS_PER_FRAME]
+            state = level.play([event["action"] for event in tics])
         if state.row() != episode.engine[i].tolist():
             return False
-        if not np.array_equal(level.colour(), episode.colour(i)):
+        if episode.info.lossless and not np.array_equal(level.colour(), episode.colour(i)):
             return False
     return True
 
 
-def record_motion(out: Path, frames: int, seed: int, shard_frames: int = 60_000, progress: Progress | None = None) -> None:
-    """Motion without pictures: shards ``motion-NNN.npz`` with at least ``frames`` frames in all.
-
-    Each holds ``state [T, 9]`` float64 (see ``motion_state``), ``engine [T, 8]`` float64, ``buttons [T]`` uint8,
-    ``look_deg [T, 2]`` float32, ``is_first [T]`` bool and ``seed``; a row's input is the one that led to its state.
-    Shards that are there already are kept.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    walk = WalkMap(level_geometry())
-    shards = -(-frames // shard_frames)
-    with Level(pictures=False) as level:
-        for shard in range(shards):
-            path = out / f"motion-{shard:03d}.npz"
-            if not path.exists():
-                count = min(shard_frames, frames - shard * shard_frames)
-                arrays = _motion_shard(level, walk, count, seed + shard)
-                part = path.with_suffix(f".part-{os.getpid()}")
-                with part.open("wb") as file:
-                    np.savez_compressed(file, **arrays)
-                os.replace(part, path)
-            if progress:
-                progress(shard + 1, shards)
-
-
-def _motion_shard(level: Level, walk: WalkMap, frames: int, seed: int) -> dict[str, Any]:
-    rng = np.random.default_rng(seed)
-    state_rows, engine_rows, buttons, looks, firsts = [], [], [], [], []
-    policy = Policy(walk, rng, PHYSICS)
-    state: EngineState | None = None
-    for i in range(frames):
-        if i % PHYSICS_EPISODE == 0:
-            policy = Policy(walk, rng, PHYSICS)
-            before, state = None, level.begin(seed, *policy.start())
-            pressed, look = 0, 0.0
-        else:
-            assert state is not None
-            pressed, turn = policy.control(state)
-            before, state = state, level.step(pressed, turn)
-            look = turned_right_deg(before, state)
-        state_rows.append(motion_state(state, before))
-        engine_rows.append(state.row())
-        buttons.append(pressed)
-        looks.append((look, 0.0))
-        firsts.append(before is None)
-    return {
-        "state": np.array(state_rows),
-        "engine": np.array(engine_rows),
-        "buttons": np.array(buttons, np.uint8),
-        "look_deg": np.array(looks, np.float32),
-        "is_first": np.array(firsts),
-        "seed": np.int64(seed),
-    }
+def _frame(
+    level: Level, state: EngineState, before: EngineState | None = None, buttons: int | None = None
+) -> RecordedFrame:
+    return RecordedFrame(
+        colour=level.colour(),
+        depth=level.depth(),
+        pose=camera_to_world(state),
+        motion_state=motion_state(state, before),
+        engine=state.row(),
+        buttons=buttons,
+        look_deg=None if before is None else (turned_right_deg(before, state), 0.0),
+    )
 
 
 _worker: tuple[Level, WalkMap] | None = None
@@ -212,6 +196,6 @@ def _start_worker() -> None:
     _worker = (level, WalkMap(level.geometry))
 
 
-def _record_job(out: Path, index: int, seed: int, split: str, frames: int) -> None:
+def _record_in_worker(out: Path, info: DatasetInfo, job: EpisodeJob) -> None:
     assert _worker is not None
-    record_episode(*_worker, out, index, seed, split, frames)
+    record_episode(*_worker, out, info, job)

@@ -1,4 +1,8 @@
-"""FFV1 video through PyAV: lossless, and every frame stands on its own."""
+"""The videos of an episode, through PyAV.
+
+Recordings are FFV1: lossless, and every frame stands on its own. Small copies hold their colour as H.264
+4:4:4 with few key frames; their depth stays lossless.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,38 @@ from typing import Any, Literal
 
 import av
 import numpy as np
-from dreamport.errors import DatasetError
 from numpy.typing import NDArray
+
+from dreamport.errors import DatasetError
 
 Pixels = Literal["rgb24", "gray16le"]
 _STORED = {"rgb24": "bgr0", "gray16le": "gray16le"}
+_SMALL_GOP = 60
+# Plain squared error is what a small copy is judged by: no psychovisual or adaptive quantisation.
+_H264 = {"preset": "veryslow", "tune": "psnr", "aq-mode": "0", "threads": "1"}
 
 
-class LosslessWriter:
-    """Writes pictures ``[height, width(, 3)]`` of one kind to a Matroska file."""
+class VideoWriter:
+    """Writes pictures ``[height, width(, 3)]`` of one kind to a Matroska file.
 
-    def __init__(self, path: Path, width: int, height: int, pixels: Pixels, frame_rate: int) -> None:
+    ``quality`` ``None`` is lossless with every frame a key frame. A number is H.264's constant rate factor
+    for colour, and lossless with few key frames for depth.
+    """
+
+    def __init__(
+        self, path: Path, size: tuple[int, int], pixels: Pixels, frame_rate: int, quality: int | None = None
+    ) -> None:
         self._pixels = pixels
         self._container: Any = av.open(str(path), "w", format="matroska")
-        self._stream: Any = self._container.add_stream("ffv1", rate=frame_rate)
-        self._stream.width, self._stream.height = width, height
-        self._stream.pix_fmt = _STORED[pixels]
-        self._stream.gop_size = 1
+        lossy = quality is not None and pixels == "rgb24"
+        self._stream: Any = self._container.add_stream("libx264" if lossy else "ffv1", rate=frame_rate)
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv444p" if lossy else _STORED[pixels]
+        self._stream.gop_size = 1 if quality is None else _SMALL_GOP
+        if lossy:
+            self._stream.options = {**_H264, "crf": str(quality)}
+        elif quality is not None:
+            self._stream.options = {"level": "3", "coder": "2", "context": "1"}
         self._stream.thread_count = 1
         self._time_base = Fraction(1, frame_rate)
         self._count = 0
@@ -48,8 +67,8 @@ class LosslessWriter:
         self._container = None
 
 
-class LosslessReader:
-    """Reads pictures by number; reading them in order is fastest. Raises ``DatasetError`` for a damaged file."""
+class VideoReader:
+    """Reads pictures by number; in order is fastest. Raises ``DatasetError`` for a damaged file."""
 
     def __init__(self, path: Path, pixels: Pixels) -> None:
         self._path, self._pixels = path, pixels
@@ -57,9 +76,11 @@ class LosslessReader:
             self._container: Any = av.open(str(path))
             self._stream: Any = self._container.streams.video[0]
         except (av.FFmpegError, IndexError) as error:
-            raise DatasetError(f"{path.name} is not a readable video ({error}); copy or record it again") from error
+            raise DatasetError(
+                f"{path.name} is not a readable video ({error}); copy or record it again"
+            ) from error
         self._stream.thread_count = 1
-        self._rate = Fraction(self._stream.average_rate)
+        self._rate = Fraction(str(self._stream.average_rate))
         self._next = 0
         self._frames: Any = self._container.decode(self._stream)
 
@@ -79,7 +100,9 @@ class LosslessReader:
                 if at > number:
                     break
         except av.FFmpegError as error:
-            raise DatasetError(f"{self._path.name} is damaged at frame {number} ({error}); copy it again") from error
+            raise DatasetError(
+                f"{self._path.name} is damaged at frame {number} ({error}); copy or record it again"
+            ) from error
         raise DatasetError(f"{self._path.name} has no frame {number}; copy or record it again")
 
     def close(self) -> None:
