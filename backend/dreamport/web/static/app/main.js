@@ -106,12 +106,14 @@ function opened(opened, fresh) {
   const title = world?.summary?.title || world?.summary?.name || "World";
   byId("world-title", HTMLElement).textContent = title;
   document.title = `${title} – Dreamport`;
-  byId("depth-near", HTMLElement).textContent = `${(world?.depthRange?.minM ?? 0).toPrecision(2)} m`;
-  byId("depth-far", HTMLElement).textContent = "far";
+  const { minM = 1, maxM = 100 } = world?.depthRange ?? {};
+  screen.setDepthRange(minM, maxM);
+  byId("depth-near", HTMLElement).textContent = `${Number(minM.toPrecision(2))} m`;
+  byId("depth-far", HTMLElement).textContent = `${Number(maxM.toPrecision(2))} m`;
   const starts = byId("start-select", HTMLSelectElement);
   starts.replaceChildren(...(world?.starts ?? []).map(({ name, title }) => new Option(title || name, name, false, name === opened.start)));
   byId("seed", HTMLInputElement).value = String(opened.seed);
-  byId("veil", HTMLElement).hidden = !fresh || entered;
+  showVeil();
   if (document.hidden) setPaused(true);
 }
 
@@ -129,7 +131,14 @@ function showState(state, end, retryAt) {
   else fault.hide();
   if (state === "resuming" || state === "failed" || state === "full") hud.pause();
   if (state === "failed") mouse.unlock();
-  if (state !== "live") byId("veil", HTMLElement).hidden = true;
+  showVeil();
+}
+
+/** Over the picture: an invitation before the first input, a way on while paused. */
+function showVeil() {
+  byId("veil", HTMLElement).hidden = session.state !== "live" || (entered && !session.paused);
+  byId("veil-hint", HTMLElement).hidden = session.paused;
+  byId("enter-label", HTMLElement).textContent = session.paused ? "Go on" : "Step inside";
 }
 
 /** @param {string} words @param {string} reason */
@@ -167,7 +176,7 @@ let entered = false;
 function enter() {
   if (entered) return;
   entered = true;
-  byId("veil", HTMLElement).hidden = true;
+  showVeil();
 }
 
 /** @param {Partial<Choice>} choice */
@@ -219,6 +228,7 @@ function setPaused(paused) {
   button.setAttribute("aria-label", paused ? "Go on" : "Pause");
   button.setAttribute("aria-pressed", String(paused));
   if (paused) mouse.unlock();
+  showVeil();
 }
 
 /** @param {"off" | "beside" | "over"} view */
@@ -302,10 +312,10 @@ onClick("seed-apply", () => {
 });
 onClick("veil", () => {
   enter();
+  if (session.paused) setPaused(false);
   if (matchMedia("(pointer: fine)").matches) void mouse.lock();
 });
 onClick("picture", () => {
-  if (session.paused) setPaused(false);
   if (matchMedia("(pointer: fine)").matches) void mouse.lock();
 });
 byId("seed", HTMLInputElement).addEventListener("keydown", (event) => {
@@ -322,6 +332,10 @@ for (const input of document.querySelectorAll("input[type=radio]")) {
     else setUpscale(/** @type {"sharp" | "smooth"} */ (input.value));
     picture.focus({ preventScroll: true });
   });
+}
+
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("close", () => picture.focus({ preventScroll: true }));
 }
 
 let pausedByHiding = false;

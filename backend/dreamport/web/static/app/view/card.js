@@ -44,7 +44,7 @@ export class Card {
       ["Training", provenance?.trainedOn],
       ["Training code", provenance?.commit],
       ["Notes", provenance?.notes],
-      ["Pack digest", world.digest],
+      ["Pack digest", world.digest && `${world.digest.slice(0, 16)}…`],
     ];
     const metrics = Object.entries(provenance?.metrics ?? {}).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
     return [

@@ -21,18 +21,28 @@ function turbo() {
 
 const COLOURS = turbo();
 
-/** Index into COLOURS by the upper 12 bits of the value. The square root spreads far depths, which inverse depth crowds. */
-const STEPS = Uint32Array.from({ length: 4096 }, (_, i) => COLOURS[i === 0 ? 0 : Math.max(1, Math.round(255 * Math.sqrt(i / 4095)))]);
+/**
+ * Colours by the upper 12 bits of an inverse depth, evenly spread over the logarithm of depth from near to far.
+ * @param {number} near metres
+ * @param {number} far metres
+ * @returns {Uint32Array}
+ */
+export function depthColours(near, far) {
+  const octaves = Math.log(Math.max(far / near, 2));
+  return Uint32Array.from({ length: 4096 }, (_, value) => {
+    if (value === 0) return COLOURS[0];
+    const depth = Math.log(4095 / value) / octaves;
+    return COLOURS[Math.max(1, Math.round(255 * (1 - Math.min(1, depth))))];
+  });
+}
 
 /**
  * @param {Uint8Array} bytes little-endian uint16 a pixel: round(65535 * near / depth)
+ * @param {Uint32Array} colours of `depthColours`
  * @param {ImageData} image receives the colours; as many pixels as `bytes` has values
  */
-export function paintDepth(bytes, image) {
+export function paintDepth(bytes, colours, image) {
   const out = new Uint32Array(image.data.buffer);
   const count = Math.min(out.length, bytes.length >> 1);
-  for (let i = 0; i < count; i++) {
-    const value = bytes[2 * i] | (bytes[2 * i + 1] << 8);
-    out[i] = STEPS[value === 0 ? 0 : Math.max(1, value >> 4)];
-  }
+  for (let i = 0; i < count; i++) out[i] = colours[(bytes[2 * i] | (bytes[2 * i + 1] << 8)) >> 4];
 }

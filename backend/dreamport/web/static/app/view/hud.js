@@ -98,7 +98,7 @@ export class Hud {
     bound("latency-p95", p95 === null ? "–" : p95.toFixed(0));
     put("hud-dropped", String(this.dropped));
     if (this.stats && this.stats.generationMsP50 > 0) {
-      put("hud-generation", `${this.stats.generationMsP50.toFixed(1)} ms, 95 in 100 within ${this.stats.generationMsP95.toFixed(1)}`);
+      put("hud-generation", `${this.stats.generationMsP50.toFixed(0)} ms, p95 ${this.stats.generationMsP95.toFixed(0)} ms`);
     }
     put("hud-frame", this.index.toLocaleString("en"));
     if (this.view) {

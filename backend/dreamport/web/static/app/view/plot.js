@@ -2,6 +2,8 @@
 
 import { uPlot } from "../../vendor/plot.js";
 
+const HEIGHT = 72;
+
 export class IntervalPlot {
   /** @param {HTMLElement} element @param {number} span milliseconds */
   constructor(element, span) {
@@ -12,8 +14,8 @@ export class IntervalPlot {
     this.plot = new uPlot(
       {
         width: Math.max(120, element.clientWidth),
-        height: 84,
-        padding: [6, 4, 0, 0],
+        height: HEIGHT,
+        padding: [6, 4, 8, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: { x: { time: false, range: [-this.span, 0] }, y: { range: (_plot, _low, high) => [0, Math.max(2 * this.expected, Math.min(high * 1.1, 12 * this.expected))] } },
@@ -26,7 +28,7 @@ export class IntervalPlot {
       [[], []],
       element,
     );
-    new ResizeObserver(() => this.plot.setSize({ width: Math.max(120, element.clientWidth), height: 84 })).observe(element);
+    new ResizeObserver(() => this.plot.setSize({ width: Math.max(120, element.clientWidth), height: HEIGHT })).observe(element);
   }
 
   /** @param {{ at: number, interval: number }[]} intervals milliseconds @param {number} now */

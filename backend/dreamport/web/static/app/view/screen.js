@@ -1,6 +1,6 @@
 // The picture and its depth: drawn at the size they are shown at, laid out to use the room there is.
 
-import { paintDepth } from "./depth.js";
+import { depthColours, paintDepth } from "./depth.js";
 
 /** @typedef {"sharp" | "smooth"} Upscale */
 /** @typedef {"off" | "beside" | "over"} DepthView */
@@ -20,6 +20,7 @@ export class Screen {
     this.depthSource = document.createElement("canvas");
     /** @type {ImageData | null} */
     this.depthImage = null;
+    this.colours = depthColours(1, 100);
     /** @type {Uint8Array | null} */
     this.lastDepth = null;
     new ResizeObserver(() => this.layout()).observe(parts.stage);
@@ -35,6 +36,11 @@ export class Screen {
     this.depthImage = new ImageData(width, height);
     this.lastDepth = null;
     this.layout();
+  }
+
+  /** @param {number} near @param {number} far metres */
+  setDepthRange(near, far) {
+    this.colours = depthColours(near, far);
   }
 
   /** @param {Upscale} upscale */
@@ -95,7 +101,7 @@ export class Screen {
 
   #paintDepth() {
     if (this.depthView === "off" || !this.lastDepth?.length || !this.depthImage) return;
-    paintDepth(this.lastDepth, this.depthImage);
+    paintDepth(this.lastDepth, this.colours, this.depthImage);
     context(this.depthSource).putImageData(this.depthImage, 0, 0);
     this.#scale(this.depthSource, this.parts.depth);
   }
