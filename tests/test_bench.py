@@ -89,5 +89,6 @@ def test_the_script_is_a_round_that_ends_facing_where_it_began() -> None:
 
 def test_the_script_follows_the_world_s_own_order_of_buttons() -> None:
     assert input_at(2.0, INTERVAL, ("use", "forward")).buttons == 0b10
+    assert input_at(2.0, INTERVAL, ("move_backward", "move_forward")).buttons == 0b10
     assert input_at(2.0, INTERVAL, ("jump",)).buttons == 0
     assert input_at(5.0, INTERVAL, BUTTONS, can_turn=False).yaw_deg == 0.0

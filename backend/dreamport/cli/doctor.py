@@ -22,7 +22,7 @@ def doctor(
     from dreamport.errors import DreamportError, PackError
     from dreamport.executors import available_executors, open_executor
     from dreamport.service.options import DEFAULT_PORT
-    from dreamport.web.options import DEFAULT_WEB_PORT
+    from dreamport.web import DEFAULT_WEB_PORT
     from dreamport.worlds import Catalogue, open_pack
 
     entries = Catalogue().list()

@@ -42,7 +42,8 @@ class ScriptedInput:
 def input_at(seconds: float, interval_s: float, names: Sequence[str], can_turn: bool = True) -> ScriptedInput:
     """The input at ``seconds`` since the session began, for a control sent every ``interval_s``.
 
-    ``names`` are the world's buttons in the order of its schema; what the script does not know stays up.
+    ``names`` are the world's buttons in the order of its schema (``forward`` or ``move_forward``); what the
+    script does not know stays up.
     """
     at = seconds % sum(phase.seconds for phase in ROUND)
     phase = ROUND[-1]
@@ -50,5 +51,5 @@ def input_at(seconds: float, interval_s: float, names: Sequence[str], can_turn: 
         if at < phase.seconds:
             break
         at -= phase.seconds
-    mask = sum(1 << bit for bit, name in enumerate(names) if name in phase.buttons)
+    mask = sum(1 << bit for bit, name in enumerate(names) if name.removeprefix("move_") in phase.buttons)
     return ScriptedInput(mask, phase.yaw_deg_per_s * interval_s if can_turn else 0.0)

@@ -1,0 +1,115 @@
+"""``dreamport serve``: the server alone, for engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dreamport.cli.output import console
+from dreamport.errors import DreamportError
+
+if TYPE_CHECKING:
+    from dreamport.cli.serving import Listening
+    from dreamport.service import ServerOptions
+
+
+class TokenFileError(DreamportError):
+    """The file that should hold the token cannot be read."""
+
+
+def serve(
+    world: Annotated[str, typer.Argument(help="World for clients that ask for none: a name or a path.")] = "",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other than loopback needs TLS and a token.")
+    ] = ("127.0.0.1"),
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = None,
+    worlds: Annotated[
+        list[Path] | None, typer.Option(help="A pack, or a folder of packs; may be repeated.")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
+    max_sessions: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sessions at a time; left out, as many as keep their frame rate."),
+    ] = None,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds a dropped client may take to resume.")] = 30.0,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File that holds the token clients must send.")
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    log_folder: Annotated[
+        Path | None, typer.Option(help="Write session logs here, for dreamport replay.")
+    ] = None,
+    page: Annotated[bool, typer.Option("--page", help="Serve the browser page too, on loopback.")] = False,
+    web_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the page; 0: a free one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
+) -> None:
+    """Serve worlds over gRPC until Ctrl+C. Lists what listens, on which executor and why."""
+    import asyncio
+
+    from dreamport.cli.serving import log_to_stderr
+    from dreamport.cli.world_argument import resolve_world
+    from dreamport.service.options import DEFAULT_PORT, ServerOptions
+    from dreamport.web import DEFAULT_WEB_PORT
+
+    chosen = resolve_world(world)
+    options = ServerOptions(
+        host=host,
+        port=DEFAULT_PORT if port is None else port,
+        worlds=(*chosen.packs, *(worlds or [])),
+        default_world=chosen.name,
+        executor=executor,
+        threads=threads,
+        max_sessions=max_sessions,
+        grace_s=grace,
+        token=_read_token(token_file),
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        log_folder=log_folder,
+    )
+    log_to_stderr()
+    page_port = (DEFAULT_WEB_PORT if web_port is None else web_port) if page else None
+    asyncio.run(_serve(options, page_port, as_json))
+
+
+async def _serve(options: ServerOptions, web_port: int | None, as_json: bool) -> None:
+    import json
+
+    from dreamport.cli.serving import listening, stop_signal
+
+    with stop_signal() as stop:
+        async with listening(options, web_port) as now:
+            if as_json:
+                print(json.dumps(now.as_json()), flush=True)
+            else:
+                print_listening(now)
+            await stop.wait()
+
+
+def print_listening(now: Listening, page: str | None = None) -> None:
+    """What listens, for a person. ``page``: the address to open, when it is not just the page's own."""
+    executor, out = now.executor, console()
+    if now.web_url:
+        out.print(f"play at    {page or now.web_url}", style="bold", markup=False)
+    out.print(f"gRPC       {now.address}")
+    out.print(f"worlds     {', '.join(now.server.status().worlds)}", markup=False)
+    out.print(f"executor   {executor.name} on {executor.device}, {executor.precision}", markup=False)
+    if executor.fallback_reason:
+        out.print(f"fallback   {executor.fallback_reason}", style="yellow", markup=False)
+    out.print("Ctrl+C stops it.")
+
+
+def _read_token(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TokenFileError(
+            f"cannot read a token from {path} ({error}); write it there as one line of text"
+        ) from None

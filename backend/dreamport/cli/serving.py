@@ -1,0 +1,140 @@
+"""A server in this process, with the page beside it and a record of it for ``dreamport ps``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dreamport import __version__
+from dreamport.running import ServerRecord, process_started, publish, runtime_folder, withdraw
+from dreamport.service import PlayServer, ServerOptions, ServerOptionsError, running_server
+from dreamport.web import running_web
+
+if TYPE_CHECKING:
+    from dreamport.service.world_source import ExecutorInfo
+
+RECORD_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class Listening:
+    """What listens. ``web_url`` is ``None`` without the page."""
+
+    server: PlayServer
+    web_url: str | None
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the gRPC service."""
+        return self.server.address
+
+    @property
+    def executor(self) -> ExecutorInfo:
+        """What runs the default world."""
+        return next(iter(self.server.status().executors.values()))
+
+    def as_json(self) -> dict[str, object]:
+        """The line by which a program learns that the server is ready."""
+        executor = self.executor
+        return {
+            "address": self.address,
+            "web_url": self.web_url,
+            "pid": os.getpid(),
+            "worlds": list(self.server.status().worlds),
+            "executor": executor.name,
+            "device": executor.device,
+            "precision": executor.precision,
+            "fallback_reason": executor.fallback_reason,
+        }
+
+
+@contextlib.asynccontextmanager
+async def listening(options: ServerOptions, web_port: int | None) -> AsyncIterator[Listening]:
+    """Serve while the block runs; the page too, unless ``web_port`` is ``None`` (0 takes a free one).
+
+    Raises ``DreamportError`` when something cannot start.
+    """
+    if web_port is not None and options.tls_certificate is not None:
+        raise ServerOptionsError(
+            "the page is for this machine and needs a server without TLS: leave --page out"
+        )
+    folder = runtime_folder()
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(running_server(options))
+        web_url = None
+        if web_port is not None:
+            web_url = await stack.enter_async_context(
+                running_web(server.address, port=web_port, token=options.token)
+            )
+        now = Listening(server, web_url)
+        record = asyncio.create_task(_keep_record(now, folder))
+        try:
+            yield now
+        finally:
+            record.cancel()
+            await asyncio.gather(record, return_exceptions=True)
+            withdraw(os.getpid(), folder)
+
+
+async def _keep_record(now: Listening, folder: Path) -> None:
+    """Write the record of this server again and again, so that ``ps`` shows what it does now."""
+    started = process_started(os.getpid()) or time.time()
+    while True:
+        status = now.server.status()
+        record = ServerRecord(
+            pid=os.getpid(),
+            process_started=started,
+            address=now.address,
+            web_url=now.web_url,
+            worlds=status.worlds,
+            executor=now.executor.name,
+            fallback_reason=now.executor.fallback_reason,
+            sessions=status.sessions,
+            fps=round(status.fps, 2),
+            updated_at=time.time(),
+            version=__version__,
+        )
+        await asyncio.to_thread(publish, record, folder)
+        await asyncio.sleep(RECORD_INTERVAL_S)
+
+
+@contextlib.contextmanager
+def stop_signal() -> Iterator[asyncio.Event]:
+    """An event that Ctrl+C or SIGTERM sets, for the time of the block."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in numbers:
+            with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises KeyboardInterrupt instead
+                loop.add_signal_handler(number, stop.set)
+        yield stop
+    finally:
+        for number in numbers:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Send the server's log to standard error, so that standard output holds results only."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+    )
