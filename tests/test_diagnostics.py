@@ -102,7 +102,8 @@ def test_no_executor_is_a_problem_and_not_a_crash() -> None:
     def auto() -> tuple[str, str]:
         raise ExecutorError("openvino is not installed: pip install dreamport")
 
-    found = diagnostics.diagnose(executors=[], auto=auto, worlds=[], ports=[])
+    world = WorldReport("default", "/packs/default", None)
+    found = diagnostics.diagnose(executors=[], auto=auto, worlds=[world], ports=[])
     assert found.auto_executor is None
     assert any("openvino is not installed" in problem for problem in found.problems)
 

@@ -247,7 +247,8 @@ def diagnose(
         auto_executor, reason = auto()
     except DreamportError as error:
         reason = str(error)
-        problems.append(f"No executor can play the default world: {error}")
+        if worlds:
+            problems.append(f"No executor can play here: {error}")
     if not worlds:
         problems.append(
             "No world was found: reinstall dreamport, or put a world pack into the worlds folder below."

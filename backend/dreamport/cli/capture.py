@@ -48,12 +48,12 @@ def vizdoom(
     with progress_bars(quiet=as_json) as told:
         data = record(
             out,
-            episodes,
-            frames,
-            seed,
-            split.value,
-            workers,
-            lambda done, total: told("episodes", done, total),
+            episodes=episodes,
+            frames=frames,
+            seed=seed,
+            split=split.value,
+            workers=workers,
+            progress=lambda done, total: told("episodes", done, total),
         )
     if as_json:
         print_json({"path": str(out), "episodes": len(data.seeds()), "seeds": sorted(data.seeds())})
@@ -69,7 +69,7 @@ def motion(
 ) -> None:
     """Play without pictures, much faster: what the motion head learns the level's collisions from."""
     require_extra("capture", *CAPTURE_MODULES)
-    from dreamport_tools.vizdoom_recorder import record_motion
+    from dreamport_tools.vizdoom_motion import record_motion
 
     with progress_bars() as told:
         record_motion(out, frames, seed, progress=lambda done, total: told("shards", done, total))
