@@ -48,13 +48,20 @@ class Encoder(nn.Module):
         self.coarse = nn.Conv2d(4 * config.fine_width, config.coarse_width, 1)
         self.blocks = nn.Sequential(*[ResidualBlock(config.coarse_width) for _ in range(config.encoder_blocks)])
         self.out = nn.Conv2d(config.coarse_width, config.latent_channels, 1)
+        self.register_buffer("mean", torch.zeros(1, config.latent_channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, config.latent_channels, 1, 1))
+        self.mean: Tensor
+        self.deviation: Tensor
 
     def forward(self, colour: Tensor, inverse_depth: Tensor) -> dict[str, Tensor]:
-        """``colour [B, 3, H, W]`` 0..1, ``inverse_depth [B, 1, H, W]`` 0..1 -> latent ``[B, C, H/8, W/8]`` within +-3."""
+        """``colour [B, 3, H, W]`` 0..1, ``inverse_depth [B, 1, H, W]`` 0..1 -> latent ``[B, C, H/8, W/8]``.
+
+        Bounded to +-3, then normalised by each channel's mean and deviation over the training frames.
+        """
         x = torch.cat([colour * 2.0 - 1.0, inverse_depth * 2.0 - 1.0], dim=1)
         x = F.silu(self.fine(F.pixel_unshuffle(x, 4)))
         x = self.blocks(self.coarse(F.pixel_unshuffle(x, 2)))
-        return {"latent": torch.tanh(self.out(x) / 3.0) * 3.0}
+        return {"latent": (torch.tanh(self.out(x) / 3.0) * 3.0 - self.mean) / self.deviation}
 
 
 class Decoder(nn.Module):
@@ -70,6 +77,10 @@ class Decoder(nn.Module):
         self.up = nn.Conv2d(coarse, 4 * fine, 1)
         self.merge = nn.Conv2d(2 * fine, fine, 3, padding=1)
         self.refine = ResidualBlock(fine)
+        self.register_buffer("mean", torch.zeros(1, config.latent_channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, config.latent_channels, 1, 1))
+        self.mean: Tensor
+        self.deviation: Tensor
         # Per pixel: three colour residuals, one inverse-depth residual, two gates for the hint.
         self.out = nn.Conv2d(fine, 16 * 6, 3, padding=1)
 
@@ -80,7 +91,7 @@ class Decoder(nn.Module):
         hint_colour, hint_inverse_depth = hint_colour * hint_valid, hint_inverse_depth * hint_valid
         hint = torch.cat([hint_colour * 2.0 - hint_valid, hint_inverse_depth * 2.0 - hint_valid, hint_valid], dim=1)
         fine = F.silu(self.hint_fine(F.pixel_unshuffle(hint, 4)))
-        x = self.latent_in(latent) + self.hint_coarse(F.pixel_unshuffle(fine, 2))
+        x = self.latent_in(latent * self.deviation + self.mean) + self.hint_coarse(F.pixel_unshuffle(fine, 2))
         x = self.up(F.silu(self.blocks(x)))
         x = F.silu(self.merge(torch.cat([F.pixel_shuffle(x, 2), fine], dim=1)))
         x = F.pixel_shuffle(self.out(self.refine(x)), 4)

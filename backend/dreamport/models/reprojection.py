@@ -47,10 +47,10 @@ class Reprojection(nn.Module):
         py = r[:, 1, 0:1] * x + r[:, 1, 1:2] * y + r[:, 1, 2:3] + t[:, 1] * inverse_depth
         pz = r[:, 2, 0:1] * x + r[:, 2, 1:2] * y + r[:, 2, 2:3] + t[:, 2] * inverse_depth
         front = pz > 1e-3
-        scale = 1.0 / torch.where(front, pz, torch.ones_like(pz))
+        scale = 1.0 / torch.where(front, pz, 1.0)
         u = px * scale * target[:, 0:1] + target[:, 2:3]
         v = py * scale * target[:, 1:2] + target[:, 3:4]
-        return u, v, torch.where(front, inverse_depth * scale, torch.zeros_like(pz))
+        return u, v, torch.where(front, inverse_depth * scale, 0.0)
 
     def _close_cracks(self, inverse_depth: Tensor) -> Tensor:
         """Fill the cracks of a splatted ``[1, 1, H, W]`` surface.
@@ -86,9 +86,9 @@ class Reprojection(nn.Module):
         flat = inverse_depth.reshape(k, n)
         u, v, seen = self._project(flat, intrinsics, target, target_from_source)
         inside = (u >= 0) & (u < self.width) & (v >= 0) & (v < self.height) & (seen > 0)
-        column = torch.where(inside, u, torch.zeros_like(u)).to(torch.int64)
-        row = torch.where(inside, v, torch.zeros_like(v)).to(torch.int64)
-        value = torch.where(inside, seen, torch.zeros_like(seen))
+        column = torch.where(inside, u, 0.0).to(torch.int64)
+        row = torch.where(inside, v, 0.0).to(torch.int64)
+        value = torch.where(inside, seen, 0.0)
         splat = torch.zeros(n, dtype=flat.dtype, device=flat.device)
         splat = splat.scatter_reduce(
             0, (row * self.width + column).reshape(-1), value.reshape(-1), "amax", include_self=True

@@ -1,0 +1,233 @@
+"""Trained modules to a world pack."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from dreamport.models import save_module
+from dreamport.models.codec import CodecConfig, Decoder, Encoder
+from dreamport.models.dit import CausalDiT, DiTConfig
+from dreamport.models.motion import STATE_SIZE, MotionConfig, MotionHead
+from dreamport.models.reprojection import Reprojection
+from dreamport.worlds.contract import GRAPHS, signatures
+from dreamport.worlds.manifest import WorldManifest
+from dreamport.worlds.pack import WorldPack, write_pack
+from dreamport.worlds.views import ViewsBuilder
+from numpy.typing import NDArray
+from torch import nn
+
+from dreamport_training.onnx_export import export_graph, round_to_half
+
+DIGEST = "0" * 64  # stands in the manifest until the files are there to be hashed
+
+
+@dataclass(frozen=True)
+class StartSpec:
+    """Captured frames a session begins from, oldest first: ``colour [N, H, W, 3]``, ``depth_m [N, H, W]``, ``pose [N, 4, 4]``,
+    ``control [N, A]``, ``motion_state [S]`` of the last."""
+
+    name: str
+    title: str
+    colour: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    pose: NDArray[np.float32]
+    control: NDArray[np.float32]
+    motion_state: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class WorldSpec:
+    """What the manifest says that the modules do not know."""
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    width: int
+    height: int
+    frame_rate: float
+    buttons: Sequence[Mapping[str, Any]]
+    max_turn_deg: float
+    focal_px: float
+    near_m: float
+    far_m: float
+    sigmas: Sequence[float]
+    context_sigma: float
+    views_per_frame: int
+    views: int
+    starts: Sequence[StartSpec]
+    provenance: Mapping[str, Any]
+    extra_files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The four modules with their configurations."""
+
+    codec: CodecConfig
+    encoder: Encoder
+    decoder: Decoder
+    dit_config: DiTConfig
+    dit: CausalDiT
+    motion_config: MotionConfig
+    motion: MotionHead
+
+
+def manifest_of(spec: WorldSpec, trained: Trained) -> dict[str, Any]:
+    """The manifest as plain data, without its files."""
+    d = trained.dit_config
+    return {
+        "schema_version": 1,
+        "name": spec.name,
+        "title": spec.title,
+        "description": spec.description,
+        "licence": spec.licence,
+        "frame": {"width": spec.width, "height": spec.height},
+        "frame_rate": spec.frame_rate,
+        "chunk_frames": 1,
+        "controls": {
+            "buttons": [dict(b) for b in spec.buttons],
+            "look": {"yaw": True, "pitch": False, "max_deg_per_frame": spec.max_turn_deg},
+            "pose": True,
+            "prompts": [],
+        },
+        "camera": {"fx": spec.focal_px, "fy": spec.focal_px, "cx": spec.width / 2, "cy": spec.height / 2},
+        "depth": {"min_m": spec.near_m, "max_m": spec.far_m},
+        "latent": {"channels": d.latent_channels, "height": d.latent_height, "width": d.latent_width},
+        "cache": {
+            "layers": d.layers,
+            "heads": d.heads,
+            "head_dim": d.head_dim,
+            "tokens_per_frame": d.tokens_per_frame,
+            "sink_frames": d.sink_frames,
+            "window_frames": d.window_frames,
+        },
+        "sampler": {"sigmas": list(spec.sigmas), "context_sigma": spec.context_sigma},
+        "views": {"file": "views.npz", "count": spec.views, "per_frame": spec.views_per_frame},
+        "motion": {"state_size": STATE_SIZE},
+        "graphs": {name: f"graphs/{name}.onnx" for name in GRAPHS},
+        "weights": {name: f"weights/{name}.safetensors" for name in GRAPHS if name != "reproject"},
+        "starts": [{"name": s.name, "title": s.title, "file": f"starts/{s.name}.npz"} for s in spec.starts],
+        "provenance": dict(spec.provenance),
+    }
+
+
+def export_pack(folder: Path, spec: WorldSpec, trained: Trained, views: bytes) -> WorldPack:
+    """Write a pack beside ``folder`` and put it there when it is whole. Replaces a pack that was there."""
+    plain = manifest_of(spec, trained)
+    files = [*plain["graphs"].values(), *plain["weights"].values(), "views.npz"]
+    files += [s["file"] for s in plain["starts"]]
+    entry = {"sha256": DIGEST, "bytes": 0}
+    manifest = WorldManifest.model_validate({**plain, "files": dict.fromkeys(files, entry)}, strict=False)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
+        made = Path(scratch) / "pack"
+        for part in ("graphs", "weights", "starts"):
+            (made / part).mkdir(parents=True)
+        modules: dict[str, tuple[nn.Module, Any]] = {
+            "encode": (trained.encoder, trained.codec),
+            "decode": (trained.decoder, trained.codec),
+            "denoise": (trained.dit, trained.dit_config),
+            "motion": (trained.motion, trained.motion_config),
+            "reproject": (Reprojection(spec.height, spec.width, spec.near_m), None),
+        }
+        for name, signature in signatures(manifest).items():
+            module, config = modules[name]
+            round_to_half(module)
+            export_graph(module, signature, made / plain["graphs"][name])
+            if config is not None:
+                save_module(module, config, made / plain["weights"][name])
+        (made / "views.npz").write_bytes(views)
+        camera = np.array([spec.focal_px, spec.focal_px, spec.width / 2, spec.height / 2], np.float32)
+        for start in spec.starts:
+            builder = ViewsBuilder(spec.near_m)
+            for i in range(len(start.pose)):
+                builder.add(start.colour[i], start.depth_m[i], start.pose[i], camera)
+            builder.write(made / "starts" / f"{start.name}.npz", start.motion_state, start.control)
+        for name, data in spec.extra_files.items():
+            (made / name).write_bytes(data)
+        write_pack(made, plain)
+        if folder.exists():
+            shutil.rmtree(folder)
+        shutil.move(made, folder)
+    from dreamport.worlds.pack import open_pack_at
+
+    return open_pack_at(folder)
+
+
+def export_random_pack(path: Path, seed: int) -> WorldPack:
+    """A tiny pack with random weights, for tests: right in every shape, meaningless to look at."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        codec = CodecConfig(latent_channels=4, fine_width=8, coarse_width=16, decoder_blocks=1)
+        dit = DiTConfig(
+            latent_channels=4, latent_height=6, latent_width=10, width=48, layers=2, heads=2, control_size=6
+        )
+        motion = MotionConfig(extent=(8.0, 8.0), origin=(-4.0, -4.0), features=4, hidden=16)
+        trained = Trained(
+            codec, Encoder(codec), Decoder(codec), dit, CausalDiT(dit), motion, MotionHead(motion)
+        )
+        with torch.no_grad():
+            for module in (trained.dit, trained.decoder, trained.encoder):
+                for p in module.parameters():
+                    p.add_(torch.randn_like(p) * 0.02)
+            # A motion head that walks and slides as a Doom player does on open floor.
+            trained.motion.free.weight.copy_(
+                torch.tensor([[0.9, 0, 0, 0, -0.03, 0.03], [0, 0.9, 0.04, -0.04, 0, 0]]).repeat(2, 1)
+            )
+            trained.motion.free.bias.zero_()
+    width, height, near = 80, 48, 0.35
+    rng = np.random.default_rng(seed)
+    colour, depth = _room(width, height, rng)
+    builder = ViewsBuilder(near)
+    camera = np.array([40.0, 40.0, 40.0, 24.0], np.float32)
+    for i in range(12):
+        pose = np.eye(4, dtype=np.float32)
+        a = np.radians(30.0 * i)
+        pose[:3, :3] = [[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
+        builder.add(np.roll(colour, 7 * i, axis=1), depth, pose, camera)
+    state = np.array([0, 0, 0, 0, 1, 0, 0, 0, 0], np.float32)
+    still = np.eye(4, dtype=np.float32)[None]
+    start = StartSpec("middle", "Middle of the room", colour[None], depth[None], still, np.zeros((1, 6), np.float32), state)
+    spec = WorldSpec(
+        name="tiny-random",
+        title="Tiny random world",
+        description="Random weights, for tests.",
+        licence="Apache-2.0",
+        width=width,
+        height=height,
+        frame_rate=20.0,
+        buttons=WALK_BUTTONS,
+        max_turn_deg=15.0,
+        focal_px=40.0,
+        near_m=near,
+        far_m=32.0,
+        sigmas=(1.0,),
+        context_sigma=0.03,
+        views_per_frame=4,
+        views=len(builder),
+        starts=(start,),
+        provenance={"data": "none", "licence": "Apache-2.0", "commit": "none", "trained_on": "nothing", "metrics": {}},
+    )
+    return export_pack(Path(path), spec, trained, builder.to_bytes())
+
+
+def _room(width: int, height: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A wall of random bricks three metres away."""
+    bricks = rng.integers(40, 220, (height // 8, width // 8, 3))
+    return bricks.repeat(8, 0).repeat(8, 1).astype(np.uint8), np.full((height, width), 3.0, np.float32)
+
+
+WALK_BUTTONS: tuple[dict[str, Any], ...] = (
+    {"name": "forward", "label": "Walk forward", "keys": ("KeyW", "ArrowUp")},
+    {"name": "backward", "label": "Walk backward", "keys": ("KeyS", "ArrowDown")},
+    {"name": "left", "label": "Step left", "keys": ("KeyA",)},
+    {"name": "right", "label": "Step right", "keys": ("KeyD",)},
+)

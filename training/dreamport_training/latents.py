@@ -1,0 +1,76 @@
+"""Baked latents: what the transformer trains on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from dreamport.models.codec import Encoder
+from numpy.typing import NDArray
+from rich.progress import track
+from torch import Tensor
+
+from dreamport_training.baked import Baked, hole_masks
+
+HINT_VARIANTS = 3  # whole, with holes, none
+
+
+@torch.no_grad()
+def bake_latents(data: Baked, encoder: Encoder, folder: Path, seed: int, device: str = "cpu") -> None:
+    """Encode every frame, and its hint whole, with holes and empty; written as float16 arrays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    n, c = len(data), int(encoder.mean.shape[1])
+    h, w = data.colour.shape[1] // 8, data.colour.shape[2] // 8
+    latents = np.lib.format.open_memmap(folder / "latents.npy", "w+", np.float16, (n, c, h, w))
+    hints = np.lib.format.open_memmap(folder / "hints.npy", "w+", np.float16, (n, HINT_VARIANTS, c + 1, h, w))
+    generator = torch.Generator().manual_seed(seed)
+    for begin in track(range(0, n, 16), description="encode"):
+        frames = np.arange(begin, min(n, begin + 16))
+        p = data.pictures(frames)
+        latents[frames] = encoder(p.colour.to(device), p.inverse_depth.to(device))["latent"].cpu().half().numpy()
+        holes = hole_masks(len(frames), *p.colour.shape[2:], generator)
+        for variant, mask in enumerate((torch.ones_like(holes), holes, torch.zeros_like(holes))):
+            valid = (p.hint_valid * mask).to(device)
+            hint = encoder(p.hint_colour.to(device) * valid, p.hint_inverse_depth.to(device) * valid)["latent"]
+            hints[frames, variant] = torch.cat([hint, F.avg_pool2d(valid, 8)], dim=1).cpu().half().numpy()
+    latents.flush()
+    hints.flush()
+
+
+@dataclass(frozen=True)
+class Clips:
+    """``latent [B, T, C, h, w]``, ``rays [B, T, 6, h, w]``, ``control [B, T, A]``, ``reprojected [B, T, C + 1, h, w]``, ``frames [B, T]``."""
+
+    latent: Tensor
+    rays: Tensor
+    control: Tensor
+    reprojected: Tensor
+    frames: NDArray[np.int64]
+
+
+class LatentClips:
+    """Random clips of baked latents."""
+
+    def __init__(self, data: Baked, folder: Path, frames: int) -> None:
+        self.data, self.frames = data, frames
+        self.latents = np.load(folder / "latents.npy", mmap_mode="r")
+        self.hints = np.load(folder / "hints.npy", mmap_mode="r")
+        self.starts = data.clip_starts(frames)
+
+    def batch(self, size: int, rng: np.random.Generator, device: str) -> Clips:
+        """``size`` clips; two in three see their whole hint, the rest one with holes or none. Controls are dropped at times."""
+        index = rng.choice(self.starts, size)[:, None] + np.arange(self.frames)
+        variant = rng.choice(HINT_VARIANTS, size, p=(0.65, 0.2, 0.15))
+        control = self.data.control[index].copy()
+        control[rng.random(size) < 0.1] = 0.0
+        hint = np.stack([[self.hints[i, v] for i in row] for row, v in zip(index, variant, strict=True)])
+        return Clips(
+            torch.from_numpy(self.latents[index].astype(np.float32)).to(device),
+            torch.from_numpy(np.ascontiguousarray(self.data.rays[index]).astype(np.float32)).to(device),
+            torch.from_numpy(control).to(device),
+            torch.from_numpy(hint.astype(np.float32)).to(device),
+            index,
+        )
