@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from dreamport.errors import ExecutorError
-from dreamport.executors.base import Executor
+from dreamport.executors.base import Executor, GraphRunner
 from dreamport.worlds.pack import WorldPack
 
-__all__ = ["EXECUTORS", "Executor", "available_executors", "open_executor"]
+__all__ = ["EXECUTORS", "Executor", "GraphRunner", "available_executors", "open_executor"]
 
 EXECUTORS = ("openvino", "torch")
 

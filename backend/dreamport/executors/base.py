@@ -14,7 +14,19 @@ from dreamport.worlds.contract import Signature
 Array = NDArray[Any]
 
 
-class Executor(Protocol):
+class GraphRunner(Protocol):
+    """All that a generator needs of an executor."""
+
+    def run(self, graph: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs of ``graph`` by name, as ``dreamport.worlds.contract`` lists them; new arrays, the caller's
+        to keep.
+
+        Raises ``ExecutorError``.
+        """
+        ...
+
+
+class Executor(GraphRunner, Protocol):
     """Runs the graphs of one pack, one at a time; not thread-safe: a lease gives the right to its time.
 
     ``name``: openvino or torch. ``device``: the processor in words. ``precision``: f32 or bf16, as it really
@@ -26,14 +38,6 @@ class Executor(Protocol):
     precision: str
     threads: int
     fallback_reason: str | None
-
-    def run(self, graph: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Outputs of ``graph`` by name, as ``dreamport.worlds.contract`` lists them.
-
-        The arrays may be the executor's own memory: they hold until the same graph runs again, so what is to
-        be kept is copied. Raises ``ExecutorError``.
-        """
-        ...
 
     def close(self) -> None:
         """Give back its memory. It cannot run afterwards."""

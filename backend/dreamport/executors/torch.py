@@ -49,7 +49,7 @@ class TorchExecutor:
                 self._modules[graph] = _load(pack, graph, Path(folder))
 
     def run(self, graph: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """See ``Executor.run``."""
+        """See ``GraphRunner.run``."""
         module = self._modules.get(graph)
         if module is None:
             raise ExecutorError(f"graph {graph!r} is not loaded; known: {', '.join(self._modules) or 'none'}")

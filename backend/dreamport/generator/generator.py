@@ -8,18 +8,16 @@ once more to cache its keys and values.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dreamport.errors import ControlError, ExecutorError, PackError, SnapshotError
-from dreamport.executors.base import Executor
+from dreamport.executors.base import GraphRunner
 from dreamport.generator.cache import AttentionCache
 from dreamport.generator.control import check_control, check_intrinsics, check_pose, control_vector, unit_pose
+from dreamport.generator.hints import Camera, Hint, Hints, Stopwatch
 from dreamport.generator.memory import BLIND_SHARE, ViewMemory
 from dreamport.generator.motion import pose_of, rebased, settled, turn_between
 from dreamport.generator.schedule import CONTEXT_STEP, add_noise, denoised, noise
@@ -32,35 +30,13 @@ from dreamport.worlds.pack import WorldPack
 from dreamport.worlds.views import STEPS, Start, inverse_depth_to_metres, quantise_inverse_depth
 
 Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 SEED_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
-class _Hint:
-    """What memory shows of a camera: ``colour [1, 3, H, W]``, ``inverse_depth``, ``valid [1, 1, H, W]`` and,
-    for the denoiser, ``latent [1, 1, C + 1, h, w]`` with the share of valid pixels as its last channel."""
-
-    colour: Float32
-    inverse_depth: Float32
-    valid: Float32
-    latent: Float32
-    blind: float
-
-
-@dataclass(frozen=True)
-class _Camera:
-    """Where a frame is taken from. ``matrix [4, 4]`` camera-to-world."""
-
-    pose: Pose
-    matrix: Float64
-    intrinsics: Intrinsics
-
-
-@dataclass(frozen=True)
 class _Pending:
-    """A frame that was delivered and is not yet in the cache and the memory. It owns its arrays."""
+    """A frame that was delivered and is not yet in the cache and the memory."""
 
     index: int
     latent: Float32
@@ -68,7 +44,7 @@ class _Pending:
     blind: float
     rays: Float32
     control: Float32
-    camera: _Camera
+    camera: Camera
     colour: NDArray[np.uint8]
     inverse_depth: NDArray[np.uint16]
 
@@ -83,7 +59,7 @@ class Generator:
     def __init__(
         self,
         pack: WorldPack,
-        executor: Executor,
+        executor: GraphRunner,
         seed: int,
         start: str | Start | None = None,
         memory: bool = True,
@@ -91,15 +67,16 @@ class Generator:
         self._pack = pack
         self._manifest: WorldManifest = pack.manifest
         self._executor = executor
-        self._use_memory = memory
         self._memory = ViewMemory(pack.read_views(), pack.manifest)
+        self._stopwatch = Stopwatch()
+        self._hints = Hints(pack.manifest, executor, self._memory, self._stopwatch)
+        self._hints.enabled = memory
         self._cache = AttentionCache(pack.manifest.cache)
         self._own_intrinsics = pack.manifest.camera.intrinsics()
-        self._empty_hint = self._encode_empty_hint()
-        self._timings: dict[str, float] = {}
         self._pending: _Pending | None = None
         self._seed = seed & SEED_MASK
         self._index = 0
+        self._generated = False
         self._start = start if isinstance(start, Start) else pack.start(start)
         self._begin()
 
@@ -131,7 +108,7 @@ class Generator:
     @property
     def timings(self) -> dict[str, float]:
         """Milliseconds of the last step by stage, and of the ``finish`` before it."""
-        return dict(self._timings)
+        return dict(self._stopwatch.milliseconds)
 
     def step(self, control: FrameControl) -> GeneratedFrame:
         """Generate the next frame. Raises ``ControlError`` or ``ExecutorError``; then the camera has not
@@ -139,17 +116,15 @@ class Generator:
         """
         check_control(control, self._manifest)
         self.finish()
-        self._timings = {
-            stage: self._timings[stage] for stage in ("cache", "remember") if stage in self._timings
-        }
+        self._stopwatch.keep("cache", "remember")
         index = self._index + 1
-        with self._timed("motion"):
+        with self._stopwatch.time("motion"):
             state, camera, vector = self._move(control)
-        hint = self._hint(camera)
+        hint = self._hints.of(camera)
         rays = self._rays(camera)
-        with self._timed("denoise"):
+        with self._stopwatch.time("denoise"):
             latent = self._denoise(index, rays, vector, hint)
-        with self._timed("decode"):
+        with self._stopwatch.time("decode"):
             decoded = self._executor.run(
                 "decode",
                 {
@@ -159,7 +134,7 @@ class Generator:
                     "hint_valid": hint.valid,
                 },
             )
-        with self._timed("frame"):
+        with self._stopwatch.time("frame"):
             colour = _pixels(decoded["colour"])
             inverse_depth = np.clip(decoded["inverse_depth"][0, 0], 0.0, 1.0)
             depth = inverse_depth_to_metres(
@@ -167,7 +142,7 @@ class Generator:
             )
             steps = np.rint(inverse_depth * np.float32(STEPS)).astype(np.uint16)
         self._pending = _Pending(index, latent, hint.latent, hint.blind, rays, vector, camera, colour, steps)
-        self._index, self._state, self._pose = index, state, camera.pose
+        self._index, self._state, self._pose, self._generated = index, state, camera.pose, True
         return GeneratedFrame(index, colour, depth, camera.pose, camera.intrinsics)
 
     def finish(self) -> None:
@@ -177,10 +152,10 @@ class Generator:
         pending = self._pending
         if pending is None:
             return
-        with self._timed("cache"):
+        with self._stopwatch.time("cache"):
             self._push(pending.index, pending.latent, pending.hint_latent, pending.rays, pending.control)
-        with self._timed("remember"):
-            if self._use_memory and pending.blind > BLIND_SHARE:
+        with self._stopwatch.time("remember"):
+            if self._hints.enabled and pending.blind > BLIND_SHARE:
                 self._memory.remember(
                     pending.colour,
                     pending.inverse_depth,
@@ -207,26 +182,26 @@ class Generator:
         camera = self._checked_camera(colour, depth, pose, intrinsics)
         given = FrameControl() if control is None else control
         check_control(given, self._manifest)
+        if self._pending is None and self._generated:
+            raise ControlError(
+                "observe: the generated frame is in the cache already; call observe before finish"
+            )
         pending, self._pending = self._pending, None
         if pending is not None:
             index, vector = pending.index, pending.control
         else:
             index, vector = self._index + 1, control_vector(given.buttons, given.look_deg, self._manifest)
         steps = quantise_inverse_depth(depth, self._manifest.depth.min_m)
-        if (
-            pending is not None
-            and pending.camera.pose == camera.pose
-            and pending.camera.intrinsics == camera.intrinsics
-        ):
+        if pending is not None and pending.camera == camera:
             hint_latent, blind = pending.hint_latent, pending.blind
         else:
-            hint = self._hint(camera)
+            hint = self._hints.of(camera)
             hint_latent, blind = hint.latent, hint.blind
         latent = self._encode(colour, steps)
         self._pending = _Pending(
             index, latent, hint_latent, blind, self._rays(camera), vector, camera, colour.copy(), steps
         )
-        self._index, self._pose = index, camera.pose
+        self._index, self._pose, self._generated = index, camera.pose, False
         if motion_state is None:
             self._state = rebased(self._state, camera.pose)
         else:
@@ -251,7 +226,7 @@ class Generator:
             start=self._start.name,
             seed=self._seed,
             index=self._index,
-            memory=self._use_memory,
+            memory=self._hints.enabled,
         )
         pose = np.array([*self._pose.position, *self._pose.orientation], np.float64)
         return write_snapshot(
@@ -287,9 +262,10 @@ class Generator:
         self._pending = None
         self._cache.fill(cache_k, cache_v)
         self._state, self._pose = state, pose
-        self._seed, self._index, self._use_memory = header.seed, header.index, header.memory
+        self._seed, self._index, self._hints.enabled = header.seed, header.index, header.memory
         self._start = start
         self._start_frame = self._frame_of_start()
+        self._generated = True
 
     def _begin(self) -> None:
         """Empty cache and session memory, then prime the cache from the start's frames."""
@@ -297,6 +273,7 @@ class Generator:
         self._cache.clear()
         self._memory.forget()
         self._index = 0
+        self._generated = False
         self._state = settled(self._start.motion_state)
         self._start_frame = self._frame_of_start()
         self._pose = self._start_frame.pose
@@ -304,9 +281,8 @@ class Generator:
         for i in range(max(0, len(views) - self._manifest.cache.frames), len(views)):
             view = views.decode(i)
             fx, fy, cx, cy = (float(value) for value in views.intrinsics[i])
-            matrix = views.pose[i].astype(np.float64)
-            camera = _Camera(Pose.from_matrix(matrix), matrix, Intrinsics(fx, fy, cx, cy))
-            hint = self._hint(camera)
+            camera = Camera(Pose.from_matrix(views.pose[i]), Intrinsics(fx, fy, cx, cy))
+            hint = self._hints.of(camera)
             latent = self._encode(view.colour, view.inverse_depth)
             self._push(i - len(views) + 1, latent, hint.latent, self._rays(camera), self._start.control[i])
 
@@ -323,7 +299,7 @@ class Generator:
             0, view.colour, depth, Pose.from_matrix(views.pose[-1]), Intrinsics(fx, fy, cx, cy)
         )
 
-    def _move(self, control: FrameControl) -> tuple[Float32, _Camera, Float32]:
+    def _move(self, control: FrameControl) -> tuple[Float32, Camera, Float32]:
         """Motion state, camera and control vector after ``control``.
 
         A pose from outside wins over the motion graph, and the look that the network is told is the turn it
@@ -340,75 +316,23 @@ class Generator:
             state = rebased(self._state, pose)
             look = turn_between(self._pose, pose, self._manifest.controls.look.max_deg_per_frame)
             vector = control_vector(control.buttons, look, self._manifest)
-        return state, _Camera(pose, pose.matrix(), intrinsics), vector
-
-    def _hint(self, camera: _Camera) -> _Hint:
-        """What memory shows of a camera, reprojected and encoded."""
-        if not self._use_memory:
-            return self._empty_hint
-        intrinsics = camera.intrinsics.as_array()
-        with self._timed("select"):
-            seen = self._memory.select(camera.matrix, intrinsics)
-        if not seen:
-            return self._empty_hint
-        with self._timed("views"):
-            views = self._memory.feeds(camera.matrix)
-        with self._timed("reproject"):
-            shown = self._executor.run(
-                "reproject",
-                {
-                    "colour": views.colour,
-                    "inverse_depth": views.inverse_depth,
-                    "target_from_source": views.target_from_source,
-                    "intrinsics": views.intrinsics,
-                    "target_intrinsics": intrinsics,
-                },
-            )
-        with self._timed("encode"):
-            encoded = self._executor.run(
-                "encode", {"colour": shown["colour"], "inverse_depth": shown["inverse_depth"]}
-            )
-        return _Hint(
-            shown["colour"],
-            shown["inverse_depth"],
-            shown["valid"],
-            self._hint_latent(encoded["latent"], shown["valid"]),
-            1.0 - float(shown["valid"].mean()),
-        )
-
-    def _hint_latent(self, latent: Float32, valid: Float32) -> Float32:
-        """``latent [1, C, h, w]`` and ``valid [1, 1, H, W]`` averaged over cells -> ``[1, 1, C + 1, h,
-        w]``.
-        """
-        size = self._manifest.latent
-        stride = self._manifest.stride
-        share = valid.reshape(size.height, stride, size.width, stride).mean(axis=(1, 3))
-        return np.concatenate([latent[0], share[None]]).astype(np.float32)[None, None]
-
-    def _encode_empty_hint(self) -> _Hint:
-        height, width = self._manifest.frame.height, self._manifest.frame.width
-        colour = np.zeros((1, 3, height, width), np.float32)
-        plane = np.zeros((1, 1, height, width), np.float32)
-        encoded = self._executor.run("encode", {"colour": colour, "inverse_depth": plane})
-        return _Hint(colour, plane, plane, self._hint_latent(encoded["latent"], plane), 1.0)
+        return state, Camera(pose, intrinsics), vector
 
     def _encode(self, colour: NDArray[np.uint8], inverse_depth: NDArray[np.uint16]) -> Float32:
-        """Latent ``[1, C, h, w]`` of a real frame; a copy."""
+        """Latent ``[1, C, h, w]`` of a real frame."""
         planes = np.ascontiguousarray(colour.transpose(2, 0, 1)[None], np.float32) * np.float32(1 / 255)
         inverse = inverse_depth[None, None].astype(np.float32) * np.float32(1 / STEPS)
-        latent: Float32 = self._executor.run("encode", {"colour": planes, "inverse_depth": inverse})[
-            "latent"
-        ].copy()
+        latent: Float32 = self._executor.run("encode", {"colour": planes, "inverse_depth": inverse})["latent"]
         return latent
 
-    def _rays(self, camera: _Camera) -> Float32:
+    def _rays(self, camera: Camera) -> Float32:
         frame = self._manifest.frame
         rays = camera_rays(
             camera.matrix, camera.intrinsics.as_array(), frame.height, frame.width, self._manifest.stride
         )
         return np.ascontiguousarray(rays[None, None])
 
-    def _denoise(self, index: int, rays: Float32, control: Float32, hint: _Hint) -> Float32:
+    def _denoise(self, index: int, rays: Float32, control: Float32, hint: Hint) -> Float32:
         """Clean latent ``[1, C, h, w]`` of frame ``index``."""
         size = self._manifest.latent
         shape = (1, 1, size.channels, size.height, size.width)
@@ -457,7 +381,7 @@ class Generator:
         depth: NDArray[np.float32],
         pose: Pose,
         intrinsics: Intrinsics | None,
-    ) -> _Camera:
+    ) -> Camera:
         height, width = self._manifest.frame.height, self._manifest.frame.width
         if colour.shape != (height, width, 3) or colour.dtype != np.uint8:
             raise ControlError(f"colour: must be uint8 [{height}, {width}, 3]")
@@ -466,14 +390,7 @@ class Generator:
         check_pose(pose)
         given = self._own_intrinsics if intrinsics is None else intrinsics
         check_intrinsics(given, self._manifest)
-        unit = unit_pose(pose)
-        return _Camera(unit, unit.matrix(), given)
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self._timings[stage] = (time.perf_counter() - began) * 1e3
+        return Camera(unit_pose(pose), given)
 
 
 def _pixels(colour: Float32) -> NDArray[np.uint8]:
