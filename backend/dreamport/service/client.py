@@ -27,21 +27,14 @@ from numpy.typing import NDArray
 
 from dreamport.errors import DreamportError
 from dreamport.geometry import Intrinsics, Pose
+from dreamport.service.channel import client_channel
 from dreamport.service.negotiation import PROTOCOL_VERSION
 from dreamport.service.pictures import decode_inverse_depth
 from dreamport.service.refusal import RETRY_PUSHBACK
-from dreamport.service.server import KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS, MAX_FRAME_BYTES
 from dreamport.service.shared_memory import FrameRingReader
 from dreamport.service.wire import intrinsics_message, pose_message
 from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
 
-CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_FRAME_BYTES),
-    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.enable_retries", 0),
-)
 KEPT_MESSAGES = 64
 
 
@@ -70,10 +63,10 @@ class PlayClient:
 
     def __init__(self, target: str, token: str | None = None, root_certificate: bytes | None = None) -> None:
         if root_certificate is None:
-            self._channel = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+            self._channel = grpc.aio.insecure_channel(target, options=client_channel())
         else:
             credentials = grpc.ssl_channel_credentials(root_certificate)
-            self._channel = grpc.aio.secure_channel(target, credentials, options=CHANNEL_OPTIONS)
+            self._channel = grpc.aio.secure_channel(target, credentials, options=client_channel())
         self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
 
     async def __aenter__(self) -> Self:

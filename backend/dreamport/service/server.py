@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVICE
 
 from dreamport.errors import DreamportError
+from dreamport.service.channel import server_channel
 from dreamport.service.guard import Guard
 from dreamport.service.options import ServerOptions, ServerOptionsError
 from dreamport.service.servicers import PlayServicer, WorldServicer
@@ -24,9 +25,6 @@ from dreamport.service.shared_memory import remove_leftovers
 from dreamport.service.world_source import CatalogueSource, ExecutorInfo, WorldSource
 from dreamport.v1 import play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
 
-KEEPALIVE_MS = 5_000
-KEEPALIVE_TIMEOUT_MS = 15_000
-MAX_FRAME_BYTES = 64 * 1024 * 1024
 SERVICES = (
     play_pb2.DESCRIPTOR.services_by_name["PlayService"].full_name,
     world_pb2.DESCRIPTOR.services_by_name["WorldService"].full_name,
@@ -100,7 +98,7 @@ async def running_server(
     await sessions.desk.load(sessions.world(""))
     server = grpc.aio.server(
         interceptors=[Guard(options.token)],
-        options=_channel_options(options),
+        options=server_channel(options.max_message_bytes, options.max_calls),
         maximum_concurrent_rpcs=options.max_calls,
     )
     play_pb2_grpc.add_PlayServiceServicer_to_server(PlayServicer(sessions, options.open_timeout_s), server)
@@ -161,19 +159,3 @@ def _bind(server: grpc.aio.Server, options: ServerOptions) -> int:
             "run "
             "(`dreamport ps`), or the TLS files are not a certificate and its key"
         ) from error
-
-
-def _channel_options(options: ServerOptions) -> list[tuple[str, int]]:
-    return [
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", options.max_message_bytes),
-        ("grpc.max_send_message_length", MAX_FRAME_BYTES),
-        ("grpc.max_metadata_size", 16 * 1024),
-        ("grpc.max_concurrent_streams", options.max_calls),
-        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-        ("grpc.keepalive_permit_without_calls", 1),
-        # Clients ping every KEEPALIVE_MS; a little less is forgiven before GOAWAY ENHANCE_YOUR_CALM.
-        ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS - 1_000),
-        ("grpc.http2.max_ping_strikes", 3),
-    ]
