@@ -1,4 +1,5 @@
-"""Bake a data set for training: frames, rays and controls, the bank of views, and what the bank shows of every frame."""
+"""Bake a data set for training: frames, rays and controls, the bank of views, and what the bank shows of
+every frame."""
 
 from __future__ import annotations
 
@@ -10,24 +11,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from rich.progress import track
+
 from dreamport.errors import DatasetError
 from dreamport.generator.coverage import CANDIDATES, ViewIndex, pick
 from dreamport.geometry import camera_rays
 from dreamport.models.reprojection import Reprojection
-from dreamport.worlds.views import Views, ViewsBuilder, grid_indices, quantise_inverse_depth, unpack_views
+from dreamport.worlds.views import Views, ViewsBuilder, quantise_inverse_depth, unpack_views
 from dreamport_tools.episodes import Dataset
-from numpy.typing import NDArray
-from rich.progress import track
-
 from dreamport_training.bank import farthest_views
 
 STRIDE = 8  # pixels of the frame a latent cell
-OWN_FRAMES = 8  # a bank view this close in time to a frame is not shown to it: at play time no view is so near
+OWN_FRAMES = (
+    8  # a bank view this close in time to a frame is not shown to it: at play time no view is so near
+)
 
 
 @dataclass(frozen=True)
 class BakeConfig:
-    """``near_m``, ``far_m``: the manifest's depth range. ``views``: size of the bank. ``per_frame``: views a frame is made from."""
+    """``near_m``, ``far_m``: the manifest's depth range. ``views``: size of the bank. ``per_frame``: views
+    a frame is made from."""
 
     near_m: float
     far_m: float
@@ -38,7 +42,8 @@ class BakeConfig:
 
 
 def bake(data: Path, folder: Path, config: BakeConfig, split: str = "train") -> None:
-    """Write everything :class:`dreamport_training.baked.Baked` reads, and ``bank.npz``, the pack's views file."""
+    """Write everything :class:`dreamport_training.baked.Baked` reads, and ``bank.npz``, the pack's views
+    file."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "first.npy").exists():
         bake_frames(data, folder, config, split)
@@ -46,7 +51,9 @@ def bake(data: Path, folder: Path, config: BakeConfig, split: str = "train") -> 
     if not (folder / "bank.npz").exists():
         build_bank(folder, pose, config)
     bake_hints(folder, config)
-    (folder / "index.json").write_text(json.dumps({"frames": len(pose), "split": split, "near_m": config.near_m}))
+    (folder / "index.json").write_text(
+        json.dumps({"frames": len(pose), "split": split, "near_m": config.near_m})
+    )
 
 
 def _bake_episode(job: tuple[Path, Path, str, int, int, float]) -> None:
@@ -69,7 +76,9 @@ def bake_frames(data: Path, folder: Path, config: BakeConfig, split: str) -> Non
     dataset = Dataset(data)
     episodes = dataset.episodes(split)
     if not episodes:
-        raise DatasetError(f"{data} has no episodes of the split {split!r}; record some with dreamport capture")
+        raise DatasetError(
+            f"{data} has no episodes of the split {split!r}; record some with dreamport capture"
+        )
     lengths = [len(e) for e in episodes]
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     total = sum(lengths)
@@ -98,7 +107,8 @@ def bake_frames(data: Path, folder: Path, config: BakeConfig, split: str) -> Non
 
 
 def build_bank(folder: Path, pose: NDArray[np.float32], config: BakeConfig) -> None:
-    """Choose the bank's views and write them as the pack's views file, with ``bank_frames.npy`` saying which they are."""
+    """Choose the bank's views and write them as the pack's views file, with ``bank_frames.npy`` saying
+    which they are."""
     colour = np.load(folder / "colour.npy", mmap_mode="r")
     inverse = np.load(folder / "inverse_depth.npy", mmap_mode="r")
     intrinsics = np.load(folder / "intrinsics.npy")
@@ -130,7 +140,10 @@ def _bake_range(job: tuple[Path, BakeConfig, int, int]) -> int:
     bank = read_bank(folder, height, width)
     index = ViewIndex(len(bank), (height, width), config.near_m, config.far_m)
     index.put(slice(0, len(bank)), bank.pose, bank.intrinsics, bank.inverse_depth_grid)
-    colour, inverse = np.load(folder / "colour.npy", mmap_mode="r"), np.load(folder / "inverse_depth.npy", mmap_mode="r")
+    colour, inverse = (
+        np.load(folder / "colour.npy", mmap_mode="r"),
+        np.load(folder / "inverse_depth.npy", mmap_mode="r"),
+    )
     warp = Reprojection(height, width, config.near_m)
     for i in range(begin, end):
         own = (first[source] == first[i]) & (np.abs(source - i) <= OWN_FRAMES)
@@ -156,7 +169,8 @@ def _bake_range(job: tuple[Path, BakeConfig, int, int]) -> int:
 
 
 def bake_hints(folder: Path, config: BakeConfig) -> None:
-    """Reproject the bank into every frame; ranges already done are kept, so the work can be taken up again."""
+    """Reproject the bank into every frame; ranges already done are kept, so the work can be taken up
+    again."""
     colour = np.load(folder / "colour.npy", mmap_mode="r")
     n, height, width = colour.shape[:3]
     for name, dtype, shape in (

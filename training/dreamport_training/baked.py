@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dreamport.errors import DatasetError
 from numpy.typing import NDArray
 from torch import Tensor
+
+from dreamport.errors import DatasetError
 
 DEPTH_SCALE = 65535.0
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """A batch: colour ``[B, 3, H, W]``, inverse depth ``[B, 1, H, W]`` and the reprojected hint of the same frames."""
+    """A batch: colour ``[B, 3, H, W]``, inverse depth ``[B, 1, H, W]`` and the reprojected hint of the same
+    frames."""
 
     colour: Tensor
     inverse_depth: Tensor
@@ -29,7 +31,8 @@ class Pictures:
 class Baked:
     """Read access to a folder written by :mod:`dreamport_training.bake`.
 
-    ``first[i]``: index of the first frame of frame i's episode. ``control[i]`` led to frame i (row 0 of an episode: zeros).
+    ``first[i]``: index of the first frame of frame i's episode. ``control[i]`` led to frame i (row 0 of an
+    episode: zeros).
     """
 
     ARRAYS = ("colour", "inverse_depth", "hint_colour", "hint_inverse_depth", "hint_valid")
@@ -75,7 +78,8 @@ class Baked:
 
 
 def hole_masks(batch: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """Random holes for hints: ``[batch, 1, height, width]`` of 0 and 1. Half keep all, some lose boxes or a side, some all."""
+    """Random holes for hints: ``[batch, 1, height, width]`` of 0 and 1. Half keep all, some lose boxes or a
+    side, some all."""
     mask = torch.ones(batch, 1, height, width)
     kind = torch.rand(batch, generator=generator)
     for i in range(batch):

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 def farthest_views(
     pose: NDArray[np.floating], count: int, metres: float = 1.0, degrees: float = 28.0, first: int = 0
 ) -> NDArray[np.int64]:
-    """Farthest-point sampling of camera poses ``[N, 4, 4]``: ``count`` indices that cover places and headings evenly.
+    """Farthest-point sampling of camera poses ``[N, 4, 4]``: ``count`` indices that cover places and
+    headings evenly.
 
     ``metres`` and ``degrees`` are worth the same distance (Gonzalez 1985, k-centre).
     """

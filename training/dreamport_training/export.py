@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from dreamport.models import save_module
+import typer
+from numpy.typing import NDArray
+from torch import nn
+
+from dreamport.models import load_module, save_module
 from dreamport.models.codec import CodecConfig, Decoder, Encoder
 from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport.models.motion import STATE_SIZE, MotionConfig, MotionHead
 from dreamport.models.reprojection import Reprojection
 from dreamport.worlds.contract import GRAPHS, signatures
 from dreamport.worlds.manifest import WorldManifest
-from dreamport.worlds.pack import WorldPack, write_pack
+from dreamport.worlds.pack import WorldPack, open_pack_at, write_pack
 from dreamport.worlds.views import ViewsBuilder
-from numpy.typing import NDArray
-from torch import nn
-
+from dreamport_training.bank import farthest_views
 from dreamport_training.onnx_export import export_graph, round_to_half
+from dreamport_training.presets import PRESETS
 
 DIGEST = "0" * 64  # stands in the manifest until the files are there to be hashed
 
 
 @dataclass(frozen=True)
 class StartSpec:
-    """Captured frames a session begins from, oldest first: ``colour [N, H, W, 3]``, ``depth_m [N, H, W]``, ``pose [N, 4, 4]``,
+    """Captured frames a session begins from, oldest first: ``colour [N, H, W, 3]``, ``depth_m [N, H, W]``,
+    ``pose [N, 4, 4]``,
     ``control [N, A]``, ``motion_state [S]`` of the last."""
 
     name: str
@@ -157,8 +162,6 @@ def export_pack(folder: Path, spec: WorldSpec, trained: Trained, views: bytes) -
         if folder.exists():
             shutil.rmtree(folder)
         shutil.move(made, folder)
-    from dreamport.worlds.pack import open_pack_at
-
     return open_pack_at(folder)
 
 
@@ -195,7 +198,9 @@ def export_random_pack(path: Path, seed: int) -> WorldPack:
         builder.add(np.roll(colour, 7 * i, axis=1), depth, pose, camera)
     state = np.array([0, 0, 0, 0, 1, 0, 0, 0, 0], np.float32)
     still = np.eye(4, dtype=np.float32)[None]
-    start = StartSpec("middle", "Middle of the room", colour[None], depth[None], still, np.zeros((1, 6), np.float32), state)
+    start = StartSpec(
+        "middle", "Middle of the room", colour[None], depth[None], still, np.zeros((1, 6), np.float32), state
+    )
     spec = WorldSpec(
         name="tiny-random",
         title="Tiny random world",
@@ -214,7 +219,13 @@ def export_random_pack(path: Path, seed: int) -> WorldPack:
         views_per_frame=4,
         views=len(builder),
         starts=(start,),
-        provenance={"data": "none", "licence": "Apache-2.0", "commit": "none", "trained_on": "nothing", "metrics": {}},
+        provenance={
+            "data": "none",
+            "licence": "Apache-2.0",
+            "commit": "none",
+            "trained_on": "nothing",
+            "metrics": {},
+        },
     )
     return export_pack(Path(path), spec, trained, builder.to_bytes())
 
@@ -231,3 +242,120 @@ WALK_BUTTONS: tuple[dict[str, Any], ...] = (
     {"name": "left", "label": "Step left", "keys": ("KeyA",)},
     {"name": "right", "label": "Step right", "keys": ("KeyD",)},
 )
+
+
+def spread_starts(run_baked: Path, count: int, near_m: float, past: int = 3) -> list[StartSpec]:
+    """Starts from captured frames, far apart in place and heading, each with an open view and ``past``
+    frames before it."""
+    pose, control, state, first = (
+        np.load(run_baked / f"{n}.npy") for n in ("pose", "control", "state", "first")
+    )
+    colour = np.load(run_baked / "colour.npy", mmap_mode="r")
+    inverse = np.load(run_baked / "inverse_depth.npy", mmap_mode="r")
+    frames = np.arange(past, len(pose), 7)
+    frames = frames[first[frames] == first[frames - past]]
+    openness = np.array([np.median(inverse[i, ::8, ::8]) for i in frames])
+    light = np.array([colour[i, ::8, ::8].mean() for i in frames])
+    # The opener half of the brighter half, then as far apart as can be.
+    bright = frames[
+        (light >= np.median(light)) & (openness <= np.median(openness[light >= np.median(light)]))
+    ]
+    score = np.array([colour[i, ::4, ::4].std() for i in bright])
+    chosen = bright[
+        farthest_views(pose[bright], count, metres=4.0, degrees=90.0, first=int(np.argmax(score)))
+    ]
+    starts = []
+    for number, i in enumerate(chosen, 1):
+        part = slice(i - past, i + 1)
+        depth = near_m * 65535.0 / np.maximum(inverse[part].astype(np.float32), 1.0)
+        starts.append(
+            StartSpec(
+                f"start-{number}",
+                f"Start {number}",
+                np.ascontiguousarray(colour[part]),
+                depth,
+                pose[part],
+                control[part],
+                state[i],
+            )
+        )
+    return starts
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished dreamport train.")],
+    out: Annotated[Path, typer.Option(help="Where the pack goes.")],
+    name: Annotated[str, typer.Option(help="The world's short name.")] = "world",
+    title: Annotated[str, typer.Option(help="The world's title.")] = "A neural level",
+    description: Annotated[str, typer.Option(help="One paragraph.")] = "",
+    licence: Annotated[
+        str, typer.Option(help="Licence of the data and of the world.")
+    ] = "see the data's own",
+    data: Annotated[str, typer.Option(help="What it was trained on.")] = "",
+    frame_rate: Annotated[float, typer.Option(help="Frames a second at play.")] = 20.0,
+    starts: Annotated[int, typer.Option(help="How many starts.")] = 4,
+    commit: Annotated[str, typer.Option(help="Commit of the training code.")] = "unknown",
+    results: Annotated[
+        Path | None, typer.Option(help="JSON of dreamport evaluate, for the manifest.")
+    ] = None,
+    card: Annotated[Path | None, typer.Option(help="Folder with card.md and contact_sheet.jpg.")] = None,
+) -> None:
+    """Make a world pack of a training run."""
+    info = json.loads((run / "run.json").read_text())
+    preset = PRESETS[info["preset"]]
+    times = json.loads((run / "stages.json").read_text())
+    modules = run / "modules"
+    encoder, decoder = (
+        load_module("encode", modules / "encode.safetensors"),
+        load_module("decode", modules / "decode.safetensors"),
+    )
+    dit, motion = (
+        load_module("denoise", modules / "denoise.safetensors"),
+        load_module("motion", modules / "motion.safetensors"),
+    )
+    assert isinstance(encoder, Encoder) and isinstance(decoder, Decoder)
+    assert isinstance(dit, CausalDiT) and isinstance(motion, MotionHead)
+    baked = run / "baked"
+    intrinsics = np.load(baked / "intrinsics.npy", mmap_mode="r")[0]
+    height, width = np.load(baked / "colour.npy", mmap_mode="r").shape[1:3]
+    trained_on = f"{info['device']}, seconds a stage: " + ", ".join(f"{k} {v:.0f}" for k, v in times.items())
+    spec = WorldSpec(
+        name=name,
+        title=title,
+        description=description,
+        licence=licence,
+        width=width,
+        height=height,
+        frame_rate=frame_rate,
+        buttons=WALK_BUTTONS,
+        max_turn_deg=15.0,
+        focal_px=float(intrinsics[0]),
+        near_m=preset.near_m,
+        far_m=preset.far_m,
+        sigmas=preset.sigmas,
+        context_sigma=preset.context_sigma,
+        views_per_frame=preset.per_frame,
+        views=len(np.load(baked / "bank_frames.npy")),
+        starts=spread_starts(baked, starts, preset.near_m),
+        provenance={
+            "data": data or f"{len(np.load(baked / 'first.npy', mmap_mode='r'))} recorded frames",
+            "licence": licence,
+            "commit": commit,
+            "trained_on": trained_on,
+            "metrics": json.loads(results.read_text()) if results else {},
+            "notes": f"preset {info['preset']}, torch {info['torch']}, command: {info['command']}",
+        },
+        extra_files={p.name: p.read_bytes() for p in sorted(card.iterdir())} if card else {},
+    )
+    trained = Trained(encoder.config, encoder, decoder, dit.config, dit, motion.config, motion)
+    pack = export_pack(out, spec, trained, (baked / "bank.npz").read_bytes())
+    print(f"{pack.path}: {pack.total_bytes / 1e6:.1f} MB, {len(pack.manifest.starts)} starts")
+
+
+def main(args: list[str]) -> None:
+    """Run with command-line arguments."""
+    app(args, prog_name="dreamport export", standalone_mode=False)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from dreamport.models.codec import Encoder
 from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from dreamport.models.codec import Encoder
 from dreamport_training.baked import Baked, hole_masks
 
 HINT_VARIANTS = 3  # whole, with holes, none
@@ -30,11 +30,15 @@ def bake_latents(data: Baked, encoder: Encoder, folder: Path, seed: int, device:
     for begin in track(range(0, n, 16), description="encode"):
         frames = np.arange(begin, min(n, begin + 16))
         p = data.pictures(frames)
-        latents[frames] = encoder(p.colour.to(device), p.inverse_depth.to(device))["latent"].cpu().half().numpy()
+        latents[frames] = (
+            encoder(p.colour.to(device), p.inverse_depth.to(device))["latent"].cpu().half().numpy()
+        )
         holes = hole_masks(len(frames), *p.colour.shape[2:], generator)
         for variant, mask in enumerate((torch.ones_like(holes), holes, torch.zeros_like(holes))):
             valid = (p.hint_valid * mask).to(device)
-            hint = encoder(p.hint_colour.to(device) * valid, p.hint_inverse_depth.to(device) * valid)["latent"]
+            hint = encoder(p.hint_colour.to(device) * valid, p.hint_inverse_depth.to(device) * valid)[
+                "latent"
+            ]
             hints[frames, variant] = torch.cat([hint, F.avg_pool2d(valid, 8)], dim=1).cpu().half().numpy()
     latents.flush()
     hints.flush()
@@ -42,7 +46,8 @@ def bake_latents(data: Baked, encoder: Encoder, folder: Path, seed: int, device:
 
 @dataclass(frozen=True)
 class Clips:
-    """``latent [B, T, C, h, w]``, ``rays [B, T, 6, h, w]``, ``control [B, T, A]``, ``reprojected [B, T, C + 1, h, w]``, ``frames [B, T]``."""
+    """``latent [B, T, C, h, w]``, ``rays [B, T, 6, h, w]``, ``control [B, T, A]``, ``reprojected [B, T, C +
+    1, h, w]``, ``frames [B, T]``."""
 
     latent: Tensor
     rays: Tensor
@@ -61,7 +66,8 @@ class LatentClips:
         self.starts = data.clip_starts(frames)
 
     def batch(self, size: int, rng: np.random.Generator, device: str) -> Clips:
-        """``size`` clips; two in three see their whole hint, the rest one with holes or none. Controls are dropped at times."""
+        """``size`` clips; two in three see their whole hint, the rest one with holes or none. Controls are
+        dropped at times."""
         index = rng.choice(self.starts, size)[:, None] + np.arange(self.frames)
         variant = rng.choice(HINT_VARIANTS, size, p=(0.65, 0.2, 0.15))
         control = self.data.control[index].copy()

@@ -8,7 +8,8 @@ from torch import Tensor
 
 
 def noised(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """Straight path from data to noise, ``(1 - sigma) x0 + sigma e`` (rectified flow, arXiv 2209.03003, eq. 1).
+    """Straight path from data to noise, ``(1 - sigma) x0 + sigma e`` (rectified flow, arXiv 2209.03003, eq.
+    1).
 
     ``clean``, ``noise [B, T, C, h, w]``; ``sigma [B, T]`` in 0..1, one for each frame.
     """
@@ -22,14 +23,18 @@ def clean_from_velocity(noisy: Tensor, velocity: Tensor, sigma: Tensor) -> Tenso
 
 
 def flow_matching_loss(velocity: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
-    """Mean squared error against ``e - x0`` for each frame (flow matching, arXiv 2210.02747, eq. 14); ``[B, T]``."""
+    """Mean squared error against ``e - x0`` for each frame (flow matching, arXiv 2210.02747, eq. 14); ``[B,
+    T]``."""
     return (velocity - (noise - clean)).square().mean(dim=(2, 3, 4))
 
 
-def forcing_sigmas(batch: int, frames: int, context_share: float, generator: torch.Generator | None) -> Tensor:
+def forcing_sigmas(
+    batch: int, frames: int, context_share: float, generator: torch.Generator | None
+) -> Tensor:
     """Independent noise level for each frame (diffusion forcing, arXiv 2407.01392), ``[batch, frames]``.
 
-    A share of the frames stays nearly clean, as context is at play time (context noise, GameNGen, arXiv 2408.14837);
+    A share of the frames stays nearly clean, as context is at play time (context noise, GameNGen, arXiv
+    2408.14837);
     the rest follow a logit-normal that leans towards noise, because one or two steps begin at 1.
     """
     level = torch.sigmoid(torch.randn(batch, frames, generator=generator) * 1.3 + 0.7)
@@ -39,12 +44,14 @@ def forcing_sigmas(batch: int, frames: int, context_share: float, generator: tor
 
 
 def consistency_loss(student: Tensor, target: Tensor, scale: float = 0.03) -> Tensor:
-    """Pseudo-Huber distance of two clean predictions on one trajectory (arXiv 2310.14189, eq. 8); ``[B, T]``."""
+    """Pseudo-Huber distance of two clean predictions on one trajectory (arXiv 2310.14189, eq. 8); ``[B,
+    T]``."""
     return ((student - target).square().mean(dim=(2, 3, 4)) + scale**2).sqrt() - scale
 
 
 def gradient_loss(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference of horizontal and vertical finite differences of ``[B, C, H, W]``; a scalar."""
+    """Mean absolute difference of horizontal and vertical finite differences of ``[B, C, H, W]``; a
+    scalar."""
     dx = ((a[..., 1:] - a[..., :-1]) - (b[..., 1:] - b[..., :-1])).abs().mean()
     dy = ((a[..., 1:, :] - a[..., :-1, :]) - (b[..., 1:, :] - b[..., :-1, :])).abs().mean()
     return dx + dy
@@ -66,7 +73,12 @@ def picture_loss(colour: Tensor, depth: Tensor, true_colour: Tensor, true_depth:
 
 
 def motion_loss(state: Tensor, true_state: Tensor) -> Tensor:
-    """Smooth L1 of position and velocity in metres (scaled to a frame's walk) of ``[B, 9]`` states; a scalar."""
-    place = F.smooth_l1_loss(state[:, :3] * 10.0, true_state[:, :3] * 10.0, beta=0.1)
-    speed = F.smooth_l1_loss(state[:, 6:] * 10.0, true_state[:, 6:] * 10.0, beta=0.1)
+    """Absolute error of position and velocity of ``[B, 9]`` states, in decimetres; a scalar.
+
+    Absolute, not squared: open floor is exact, walls are not, and neither may spoil the other. Below a
+    millimetre it
+    is rounded off.
+    """
+    place = F.smooth_l1_loss(state[:, :3] * 10.0, true_state[:, :3] * 10.0, beta=0.01)
+    speed = F.smooth_l1_loss(state[:, 6:] * 10.0, true_state[:, 6:] * 10.0, beta=0.01)
     return place + 0.5 * speed

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from dreamport.worlds.contract import Signature
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
+
+from dreamport.worlds.contract import Signature
 
 OPSET = 20
 SMALL = 256  # initialisers of fewer elements stay in float32: constants, scales, biases
@@ -30,7 +31,8 @@ class _Positional(nn.Module):
 
 
 def round_to_half(module: nn.Module) -> nn.Module:
-    """Round every weight to float16 in place, so that the ONNX graph and the safetensors twin hold equal numbers."""
+    """Round every weight to float16 in place, so that the ONNX graph and the safetensors twin hold equal
+    numbers."""
     with torch.no_grad():
         for p in module.parameters():
             p.copy_(p.half().float())

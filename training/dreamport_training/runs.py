@@ -87,7 +87,8 @@ class Stage:
         save_every_s: float = 120.0,
         clip: float = 1.0,
     ) -> Iterator[dict[str, Any]]:
-        """Run to ``steps``; ``loss_of(step)`` must depend on nothing but the step and the modules, so a resumed run
+        """Run to ``steps``; ``loss_of(step)`` must depend on nothing but the step and the modules, so a
+        resumed run
         goes on exactly. Yields the metrics of every tenth step."""
         log = self.folder / f"{self.name}.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -112,11 +113,18 @@ class Stage:
                 now = time.monotonic()
                 self.seconds = before + now - begun
                 if self.step % 10 == 0 or self.step == self.steps:
-                    row = {"step": self.step, "loss": float(loss.detach()), "norm": norm, "seconds": self.seconds}
+                    row = {
+                        "step": self.step,
+                        "loss": float(loss.detach()),
+                        "norm": norm,
+                        "seconds": self.seconds,
+                    }
                     row |= metrics
                     file.write(json.dumps(row) + "\n")
                     file.flush()
-                    progress.update(bar, completed=self.step, description=f"{self.name} loss {row['loss']:.4f}")
+                    progress.update(
+                        bar, completed=self.step, description=f"{self.name} loss {row['loss']:.4f}"
+                    )
                     yield row
                 if now - last_save > save_every_s:
                     self.save()

@@ -41,7 +41,9 @@ def load_module(name: str, path: Path) -> nn.Module:
     with safetensors.safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
     try:
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(metadata["config"]).items()}
+        values = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(metadata["config"]).items()
+        }
         module = build(config_type(**values))
         module.load_state_dict({k: v.float() for k, v in safetensors.torch.load_file(path).items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -50,7 +52,8 @@ def load_module(name: str, path: Path) -> nn.Module:
 
 
 def load_graph(name: str, manifest: Any, path: Path | None) -> nn.Module:
-    """The torch twin of an ONNX graph: same feeds by name, a dict of outputs. ``reproject`` has no weights."""
+    """The torch twin of an ONNX graph: same feeds by name, a dict of outputs. ``reproject`` has no
+    weights."""
     if name == "reproject":
         return Reprojection(manifest.frame.height, manifest.frame.width, manifest.depth.min_m).eval()
     if path is None:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """``latent_channels``: channels of the latent at 1/8 resolution. Widths: channels inside, fine at 1/4, coarse at 1/8."""
+    """``latent_channels``: channels of the latent at 1/8 resolution. Widths: channels inside, fine at 1/4,
+    coarse at 1/8."""
 
     latent_channels: int = 16
     fine_width: int = 32
@@ -44,9 +45,12 @@ class Encoder(nn.Module):
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
+        self.config = config
         self.fine = nn.Conv2d(16 * 4, config.fine_width, 3, padding=1)
         self.coarse = nn.Conv2d(4 * config.fine_width, config.coarse_width, 1)
-        self.blocks = nn.Sequential(*[ResidualBlock(config.coarse_width) for _ in range(config.encoder_blocks)])
+        self.blocks = nn.Sequential(
+            *[ResidualBlock(config.coarse_width) for _ in range(config.encoder_blocks)]
+        )
         self.out = nn.Conv2d(config.coarse_width, config.latent_channels, 1)
         self.register_buffer("mean", torch.zeros(1, config.latent_channels, 1, 1))
         self.register_buffer("deviation", torch.ones(1, config.latent_channels, 1, 1))
@@ -69,6 +73,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
+        self.config = config
         fine, coarse = config.fine_width, config.coarse_width
         self.hint_fine = nn.Conv2d(16 * 5, fine, 3, padding=1)
         self.hint_coarse = nn.Conv2d(4 * fine, coarse, 1)
@@ -87,9 +92,12 @@ class Decoder(nn.Module):
     def forward(
         self, latent: Tensor, hint_colour: Tensor, hint_inverse_depth: Tensor, hint_valid: Tensor
     ) -> dict[str, Tensor]:
-        """``latent [B, C, h, w]``; hints ``[B, 3 or 1, H, W]``, zero where not valid -> colour, inverse_depth in 0..1."""
+        """``latent [B, C, h, w]``; hints ``[B, 3 or 1, H, W]``, zero where not valid -> colour,
+        inverse_depth in 0..1."""
         hint_colour, hint_inverse_depth = hint_colour * hint_valid, hint_inverse_depth * hint_valid
-        hint = torch.cat([hint_colour * 2.0 - hint_valid, hint_inverse_depth * 2.0 - hint_valid, hint_valid], dim=1)
+        hint = torch.cat(
+            [hint_colour * 2.0 - hint_valid, hint_inverse_depth * 2.0 - hint_valid, hint_valid], dim=1
+        )
         fine = F.silu(self.hint_fine(F.pixel_unshuffle(hint, 4)))
         x = self.latent_in(latent * self.deviation + self.mean) + self.hint_coarse(F.pixel_unshuffle(fine, 2))
         x = self.up(F.silu(self.blocks(x)))

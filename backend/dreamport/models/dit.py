@@ -1,7 +1,9 @@
 """Block-causal diffusion transformer that predicts the next frame's latent.
 
-Attention inside a frame is bidirectional, across frames causal. Keys are cached before the rotary embedding and
-rotated here by their place relative to the current frame, so the horizon is unbounded (LingBot-World, StreamingLLM).
+Attention inside a frame is bidirectional, across frames causal. Keys are cached before the rotary embedding
+and
+rotated here by their place relative to the current frame, so the horizon is unbounded (LingBot-World,
+StreamingLLM).
 Velocity target of flow matching (arXiv 2210.02747); modulation by AdaLN-zero (DiT, arXiv 2212.09748).
 """
 
@@ -17,7 +19,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class DiTConfig:
-    """Sizes of the transformer. ``context_frames`` = sink + window, the frames that a new frame can look back on."""
+    """Sizes of the transformer. ``context_frames`` = sink + window, the frames that a new frame can look
+    back on."""
 
     latent_channels: int = 16
     latent_height: int = 24
@@ -44,7 +47,8 @@ class DiTConfig:
 
 
 def rotary_angles(config: DiTConfig) -> Tensor:
-    """Angles ``[context_frames + 1, tokens, head_dim / 2]`` by (frame relative to the current one, row, column)."""
+    """Angles ``[context_frames + 1, tokens, head_dim / 2]`` by (frame relative to the current one, row,
+    column)."""
     third = config.head_dim // 6
     counts = (config.head_dim // 2 - 2 * third, third, third)
     rows, columns = config.latent_height // config.patch, config.latent_width // config.patch
@@ -106,7 +110,8 @@ class Block(nn.Module):
 
 
 class CausalDiT(nn.Module):
-    """One frame's velocity from its noisy latent, the camera's rays, the control, the reprojected latent and the cache."""
+    """One frame's velocity from its noisy latent, the camera's rays, the control, the reprojected latent
+    and the cache."""
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
@@ -168,7 +173,8 @@ class CausalDiT(nn.Module):
     ) -> dict[str, Tensor]:
         """One frame with an external cache: the graph an executor runs. Shapes as in docs/world-pack.md.
 
-        ``cache_k``, ``cache_v [layers, heads, context_frames * tokens, head_dim]``, the oldest first; the first
+        ``cache_k``, ``cache_v [layers, heads, context_frames * tokens, head_dim]``, the oldest first; the
+        first
         ``cache_length`` tokens are valid. Gives velocity ``[1, 1, C, h, w]`` and this frame's k, v.
         """
         cfg = self.config
@@ -181,7 +187,9 @@ class CausalDiT(nn.Module):
         frame = torch.div(place, cfg.tokens_per_frame, rounding_mode="floor")
         filled = torch.div(cache_length, cfg.tokens_per_frame, rounding_mode="floor")
         token = place % cfg.tokens_per_frame
-        row = (frame - filled + cfg.context_frames).clamp(0, cfg.context_frames) * cfg.tokens_per_frame + token
+        row = (frame - filled + cfg.context_frames).clamp(
+            0, cfg.context_frames
+        ) * cfg.tokens_per_frame + token
         cosine, sine = self.cosine.flatten(0, 1), self.sine.flatten(0, 1)
         old_cosine, old_sine = cosine[row], sine[row]
         now_cosine, now_sine = self.cosine[-1], self.sine[-1]
@@ -194,7 +202,9 @@ class CausalDiT(nn.Module):
             q, k, v = block.queries_keys_values(x, mods[0], mods[1])
             keys.append(k[0])
             values.append(v[0])
-            all_k = torch.cat([rotate(cache_k[i][None], old_cosine, old_sine), rotate(k, now_cosine, now_sine)], 2)
+            all_k = torch.cat(
+                [rotate(cache_k[i][None], old_cosine, old_sine), rotate(k, now_cosine, now_sine)], 2
+            )
             all_v = torch.cat([cache_v[i][None], v], dim=2)
             q = rotate(q, now_cosine, now_sine) * (cfg.head_dim**-0.5)
             weights = torch.softmax(torch.matmul(q, all_k.transpose(-1, -2)) + bias, dim=-1)
@@ -205,7 +215,9 @@ class CausalDiT(nn.Module):
             "v": torch.stack(values),
         }
 
-    def clip(self, latent: Tensor, sigma: Tensor, rays: Tensor, control: Tensor, reprojected: Tensor) -> Tensor:
+    def clip(
+        self, latent: Tensor, sigma: Tensor, rays: Tensor, control: Tensor, reprojected: Tensor
+    ) -> Tensor:
         """A whole clip at once, each frame seeing what :meth:`forward` would have in its cache: for training.
 
         ``latent [B, T, C, h, w]``, ``sigma [B, T]``, the rest alike -> velocity ``[B, T, C, h, w]``.
@@ -218,16 +230,22 @@ class CausalDiT(nn.Module):
         index, mask = context_table(t, cfg.sink_frames, cfg.window_frames)
         index, mask = index.to(x.device), mask.to(x.device)
         bias = torch.where(mask, 0.0, -1e4).repeat_interleave(cfg.tokens_per_frame, dim=1)
-        bias = F.pad(bias, (0, cfg.tokens_per_frame))[None, :, None, None].expand(b, -1, -1, -1, -1).flatten(0, 1)
+        bias = (
+            F.pad(bias, (0, cfg.tokens_per_frame))[None, :, None, None]
+            .expand(b, -1, -1, -1, -1)
+            .flatten(0, 1)
+        )
         past = (self.cosine[:-1].flatten(0, 1), self.sine[:-1].flatten(0, 1))
         now = (self.cosine[-1], self.sine[-1])
         for block in self.blocks:
             assert isinstance(block, Block)
             mods = block.modulated(condition)
             q, k, v = block.queries_keys_values(x, mods[0], mods[1])
-            # [B, T, slots, heads, tokens, dim] -> one row of keys per query frame, right-aligned to the present.
+            # [B, T, slots, heads, tokens, dim] -> one row of keys per query frame, right-aligned to the
+            # present.
             old_k, old_v = (
-                a.unflatten(0, (b, t))[:, index].permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(0, 1) for a in (k, v)
+                a.unflatten(0, (b, t))[:, index].permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(0, 1)
+                for a in (k, v)
             )
             all_k = torch.cat([rotate(old_k, *past), rotate(k, *now)], dim=2)
             all_v = torch.cat([old_v, v], dim=2)
@@ -237,15 +255,13 @@ class CausalDiT(nn.Module):
 
 
 def context_table(frames: int, sink: int, window: int) -> tuple[Tensor, Tensor]:
-    """Which earlier frames frame ``i`` sees, right-aligned: index ``[frames, sink + window]`` and a validity mask."""
+    """Which earlier frames frame ``i`` sees, right-aligned: index ``[frames, sink + window]`` and a
+    validity mask."""
     slots = sink + window
     index = torch.zeros(frames, slots, dtype=torch.long)
     mask = torch.zeros(frames, slots, dtype=torch.bool)
     for i in range(frames):
-        if i <= slots:
-            seen = list(range(i))
-        else:
-            seen = list(range(sink)) + list(range(i - window, i))
+        seen = list(range(i)) if i <= slots else [*range(sink), *range(i - window, i)]
         for j, frame in enumerate(seen):
             index[i, slots - len(seen) + j] = frame
             mask[i, slots - len(seen) + j] = True

@@ -1,7 +1,9 @@
 """Motion head: buttons and look deltas to camera motion, with the level's collisions learned from play.
 
-Free motion is linear in velocity and thrust, as in most first-person games. What walls, stairs and ledges do to it
-is read from a grid of learned features over the level's floor plan, at the camera and along the intended move.
+Free motion is linear in velocity and thrust, as in most first-person games. What walls, stairs and ledges
+do to it
+is read from a grid of learned features over the level's floor plan, at the camera and along the intended
+move.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ STATE_SIZE = 9
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """``origin`` and ``extent``: the floor plan's corner and size (x, z) in metres; ``cell_m``: grid spacing in metres;
+    """``origin`` and ``extent``: the floor plan's corner and size (x, z) in metres; ``cell_m``: grid
+    spacing in metres;
     ``ticks``: simulation ticks a frame, over which a look delta is spread evenly."""
 
     buttons: int = 4
@@ -25,13 +28,14 @@ class MotionConfig:
     extent: tuple[float, float] = (1.0, 1.0)
     cell_m: float = 0.25
     features: int = 16
-    hidden: int = 128
+    hidden: int = 160
     probe_m: float = 0.25
     ticks: int = 2
 
 
 class MotionHead(nn.Module):
-    """One frame of camera motion. State: x, y, z (metres), sin yaw, cos yaw, pitch (rad), vx, vy, vz (metres a frame)."""
+    """One frame of camera motion. State: x, y, z (metres), sin yaw, cos yaw, pitch (rad), vx, vy, vz
+    (metres a frame)."""
 
     def __init__(self, config: MotionConfig) -> None:
         super().__init__()
@@ -40,7 +44,7 @@ class MotionHead(nn.Module):
         rows = int(config.extent[1] / config.cell_m) + 2
         self.plan = nn.Parameter(torch.randn(1, config.features, rows, columns) * 0.1)
         self.free = nn.Linear(2 + config.buttons, 4)
-        probes = 9
+        probes = 11
         inputs = probes * config.features + 2 + 2 + 2 + 2
         self.net = nn.Sequential(
             nn.Linear(inputs, config.hidden),
@@ -79,8 +83,9 @@ class MotionHead(nn.Module):
         dx, dz = free[:, 0] * cosine + free[:, 1] * sine, free[:, 1] * cosine - free[:, 0] * sine
         ux, uz = free[:, 2] * cosine + free[:, 3] * sine, free[:, 3] * cosine - free[:, 2] * sine
         r = self.config.probe_m
-        px = torch.stack([x, x + dx, x + 2 * dx, x + r, x - r, x, x, x + dx + 2 * r, x + dx - 2 * r], dim=1)
-        pz = torch.stack([z, z + dz, z + 2 * dz, z, z, z + r, z - r, z + dz, z + dz], dim=1)
+        # Where the move leads, whole and along each axis (games slide along walls so), and around.
+        px = torch.stack([x, x + dx, x + dx, x, x + 2 * dx, x + 2 * dx, x, x + r, x - r, x, x], dim=1)
+        pz = torch.stack([z, z + dz, z, z + dz, z + 2 * dz, z, z + 2 * dz, z, z, z + r, z - r], dim=1)
         own = torch.stack([vx * 4, vz * 4, dx * 4, dz * 4, y, vy * 4, sine, cosine], dim=-1)
         o = self.out(self.net(torch.cat([self._features(px, pz), own], dim=-1)))
         # Each axis keeps a share of the free move, plus a push; a share of 1 is open floor.
@@ -91,7 +96,8 @@ class MotionHead(nn.Module):
         return torch.cat([place, speed], dim=-1)
 
     def forward(self, state: Tensor, control: Tensor) -> dict[str, Tensor]:
-        """``state [B, 9]``, ``control [B, buttons + 2]`` (0/1 each button, then look yaw and pitch in degrees) -> state."""
+        """``state [B, 9]``, ``control [B, buttons + 2]`` (0/1 each button, then look yaw and pitch in
+        degrees) -> state."""
         cfg = self.config
         look = control[:, cfg.buttons :] * (torch.pi / 180.0 / cfg.ticks)
         for _ in range(cfg.ticks):

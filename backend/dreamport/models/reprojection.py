@@ -1,7 +1,8 @@
 """Remembered views warped by their depth into the next camera: the world's 3-D cache.
 
 The idea of GEN3C (arXiv 2503.03751) at a laptop's size. Every remembered view's depth is splatted forward
-with a z-buffer, which gives the next camera's depth; then every view's colour is sampled backward through that
+with a z-buffer, which gives the next camera's depth; then every view's colour is sampled backward through
+that
 depth, so that colours are interpolated once and surfaces have no cracks.
 """
 
@@ -35,7 +36,8 @@ class Reprojection(nn.Module):
     def _project(
         self, inverse_depth: Tensor, source: Tensor, target: Tensor, target_from_source: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Pixels ``[K, N]`` of ``source`` seen by ``target``: u, v in pixels and inverse depth there (0 behind the camera).
+        """Pixels ``[K, N]`` of ``source`` seen by ``target``: u, v in pixels and inverse depth there (0
+        behind the camera).
 
         ``source`` and ``target``: intrinsics ``[K, 4]``.
         """
@@ -55,7 +57,8 @@ class Reprojection(nn.Module):
     def _close_cracks(self, inverse_depth: Tensor) -> Tensor:
         """Fill the cracks of a splatted ``[1, 1, H, W]`` surface.
 
-        Where a nearer surface stands on both sides of a pixel, the pixel is a crack in it. What is still empty takes
+        Where a nearer surface stands on both sides of a pixel, the pixel is a crack in it. What is still
+        empty takes
         the mean of its neighbours at coarser and coarser levels (push-pull), up to 8 pixels away.
         """
         h, w = self.height, self.width
@@ -103,8 +106,10 @@ class Reprojection(nn.Module):
         intrinsics: Tensor,
         target_intrinsics: Tensor,
     ) -> dict[str, Tensor]:
-        """``colour [K, 3, H, W]`` 0..1, ``inverse_depth [K, 1, H, W]``, ``target_from_source [K, 4, 4]`` (metres),
-        ``intrinsics [K, 4]``, ``target_intrinsics [4]`` -> colour ``[1, 3, H, W]``, inverse_depth and valid ``[1, 1, H, W]``.
+        """``colour [K, 3, H, W]`` 0..1, ``inverse_depth [K, 1, H, W]``, ``target_from_source [K, 4, 4]``
+        (metres),
+        ``intrinsics [K, 4]``, ``target_intrinsics [4]`` -> colour ``[1, 3, H, W]``, inverse_depth and valid
+        ``[1, 1, H, W]``.
         """
         k, h, w = colour.shape[0], self.height, self.width
         target = target_intrinsics.reshape(1, 4).expand(k, 4)
@@ -119,14 +124,16 @@ class Reprojection(nn.Module):
         sampled = F.grid_sample(stacked, grid, mode="bilinear", padding_mode="border", align_corners=False)
         found = sampled[:, 3:4]
         expected = expected.reshape(k, 1, h, w)
-        inside = (
-            (u >= 0.0) & (u <= float(w)) & (v >= 0.0) & (v <= float(h)) & (flat > 0.0)
-        ).reshape(k, 1, h, w)
+        inside = ((u >= 0.0) & (u <= float(w)) & (v >= 0.0) & (v <= float(h)) & (flat > 0.0)).reshape(
+            k, 1, h, w
+        )
         error = (found - expected).abs() / (expected + 2e-3)
         same = (inside & (error < self.tolerance)).to(colour.dtype)
         # A view from the same distance has the same texel density and the same distance shading.
         ratio = torch.log(expected + 1e-4) - torch.log(surface + 1e-4)
-        closeness = torch.exp(-self.sharpness * ratio.abs()) * (1.0 - 0.9 * error / self.tolerance).clamp(min=0.05)
+        closeness = torch.exp(-self.sharpness * ratio.abs()) * (1.0 - 0.9 * error / self.tolerance).clamp(
+            min=0.05
+        )
         weight = same * closeness.clamp(min=1e-4)
         total = weight.sum(0, keepdim=True)
         valid = (same.sum(0, keepdim=True) > 0).to(colour.dtype)

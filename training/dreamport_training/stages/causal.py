@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dreamport.models.dit import CausalDiT, DiTConfig
 
+from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport_training.latents import LatentClips
 from dreamport_training.objectives import flow_matching_loss, forcing_sigmas, noised
 from dreamport_training.runs import Stage
 
 
 def optimisers_of(model: CausalDiT, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon on the blocks' matrices, AdamW on everything else (reference recipe of small video transformers)."""
+    """Muon on the blocks' matrices, AdamW on everything else (reference recipe of small video
+    transformers)."""
     matrices = [p for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2]
     chosen = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in chosen]
@@ -26,7 +27,14 @@ def optimisers_of(model: CausalDiT, rate: float) -> list[torch.optim.Optimizer]:
 
 
 def train_causal(
-    clips: LatentClips, folder: Path, config: DiTConfig, *, steps: int, batch: int, rate: float, seed: int,
+    clips: LatentClips,
+    folder: Path,
+    config: DiTConfig,
+    *,
+    steps: int,
+    batch: int,
+    rate: float,
+    seed: int,
     device: str = "cpu",
 ) -> CausalDiT:
     """Diffusion forcing; gives the averaged model."""

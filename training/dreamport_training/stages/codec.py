@@ -7,16 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dreamport.models.codec import CodecConfig, Decoder, Encoder
 
+from dreamport.models.codec import CodecConfig, Decoder, Encoder
 from dreamport_training.baked import Baked, hole_masks
 from dreamport_training.objectives import picture_loss
 from dreamport_training.runs import Stage
 
 
 def train_codec(
-    data: Baked, folder: Path, config: CodecConfig, *, steps: int, batch: int, crop: tuple[int, int], rate: float,
-    seed: int, device: str = "cpu",
+    data: Baked,
+    folder: Path,
+    config: CodecConfig,
+    *,
+    steps: int,
+    batch: int,
+    crop: tuple[int, int],
+    rate: float,
+    seed: int,
+    device: str = "cpu",
 ) -> tuple[Encoder, Decoder]:
     """Train both halves together and fix the latent's normalisation. Gives the averaged modules."""
     torch.manual_seed(seed)
@@ -56,7 +64,8 @@ def train_codec(
 
 @torch.no_grad()
 def normalise_latents(encoder: Encoder, decoder: Decoder, data: Baked, seed: int, device: str) -> None:
-    """Set both halves' mean and deviation from 256 frames, so that the latent has unit variance in every channel."""
+    """Set both halves' mean and deviation from 256 frames, so that the latent has unit variance in every
+    channel."""
     encoder.mean.zero_()
     encoder.deviation.fill_(1.0)
     p = data.pictures(np.random.default_rng(seed).integers(0, len(data), 256))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dreamport.models.codec import Decoder
-from dreamport.models.dit import CausalDiT
 from torch import Tensor
 
+from dreamport.models.codec import Decoder
+from dreamport.models.dit import CausalDiT
 from dreamport_training.latents import Clips, LatentClips
 from dreamport_training.objectives import clean_from_velocity, consistency_loss, noised, picture_loss
 from dreamport_training.runs import Stage
@@ -37,11 +37,16 @@ def last_frame_velocity(
 
 @torch.no_grad()
 def rolled_context(model: CausalDiT, c: Clips, generator: torch.Generator) -> Tensor:
-    """The context a session would have: the first frame real, the others made by one-step sampling ``[B, T-1, C, h, w]``."""
+    """The context a session would have: the first frame real, the others made by one-step sampling ``[B,
+    T-1, C, h, w]``."""
     made = [c.latent[:, :1]]
     for t in range(1, c.latent.shape[1] - 1):
         part = Clips(
-            c.latent[:, : t + 1], c.rays[:, : t + 1], c.control[:, : t + 1], c.reprojected[:, : t + 1], c.frames
+            c.latent[:, : t + 1],
+            c.rays[:, : t + 1],
+            c.control[:, : t + 1],
+            c.reprojected[:, : t + 1],
+            c.frames,
         )
         sigma = torch.ones(c.latent.shape[0], 1, device=c.latent.device)
         noise = torch.randn(c.latent[:, :1].shape, generator=generator).to(c.latent.device)
@@ -51,17 +56,29 @@ def rolled_context(model: CausalDiT, c: Clips, generator: torch.Generator) -> Te
 
 
 def distil_consistency(
-    teacher: CausalDiT, clips: LatentClips, folder: Path, *, steps: int, batch: int, rate: float, seed: int,
-    device: str = "cpu", points: int = 24, shift: float = 2.0,
+    teacher: CausalDiT,
+    clips: LatentClips,
+    folder: Path,
+    *,
+    steps: int,
+    batch: int,
+    rate: float,
+    seed: int,
+    device: str = "cpu",
+    points: int = 24,
+    shift: float = 2.0,
 ) -> CausalDiT:
-    """Consistency distillation with one teacher Euler step and an averaged target (arXiv 2303.01469, algorithm 2).
+    """Consistency distillation with one teacher Euler step and an averaged target (arXiv 2303.01469,
+    algorithm 2).
 
     The context is half real, half the student's own. Gives the averaged student.
     """
     torch.manual_seed(seed)
     student = copy.deepcopy(teacher).train().requires_grad_(True)
     average = copy.deepcopy(teacher).requires_grad_(False)
-    stage = Stage("consistency", folder, {"dit": student}, {"dit": average}, optimisers_of(student, rate), steps, rate)
+    stage = Stage(
+        "consistency", folder, {"dit": student}, {"dit": average}, optimisers_of(student, rate), steps, rate
+    )
     stage.decay = 0.995
     stage.resume()
     t = torch.linspace(1.0, 0.0, points + 1)
@@ -74,7 +91,9 @@ def distil_consistency(
         context = rolled_context(average, c, generator) if rng.random() < 0.5 else c.latent[:, :-1]
         clean = c.latent[:, -1:]
         place = torch.randint(0, points, (batch, 1), generator=generator).to(device)
-        place = torch.where(torch.rand(batch, 1, generator=generator).to(device) < 0.3, torch.zeros_like(place), place)
+        place = torch.where(
+            torch.rand(batch, 1, generator=generator).to(device) < 0.3, torch.zeros_like(place), place
+        )
         high, low = grid[place], grid[place + 1]
         noise = torch.randn(clean.shape, generator=generator).to(device)
         x = noised(clean, noise, high)
@@ -89,7 +108,9 @@ def distil_consistency(
         made = clean_from_velocity(x, v, high)
         error = (made.detach() - clean).square().mean(dim=(2, 3, 4))
         one = error[place == 0]
-        return consistency_loss(made, target).mean(), {"error_at_1": float(one.mean()) if len(one) else float("nan")}
+        return consistency_loss(made, target).mean(), {
+            "error_at_1": float(one.mean()) if len(one) else float("nan")
+        }
 
     for _ in stage.train(loss_of):
         pass
@@ -97,8 +118,16 @@ def distil_consistency(
 
 
 def refine_decoder(
-    student: CausalDiT, decoder: Decoder, clips: LatentClips, folder: Path, *, steps: int, batch: int, rate: float,
-    seed: int, device: str = "cpu",
+    student: CausalDiT,
+    decoder: Decoder,
+    clips: LatentClips,
+    folder: Path,
+    *,
+    steps: int,
+    batch: int,
+    rate: float,
+    seed: int,
+    device: str = "cpu",
 ) -> Decoder:
     """Train the decoder on the student's own latents under play conditions. Gives the averaged decoder."""
     torch.manual_seed(seed)
@@ -116,7 +145,9 @@ def refine_decoder(
         with torch.no_grad():
             sigma = torch.ones(batch, 1, device=device)
             noise = torch.randn(c.latent[:, :1].shape, generator=generator).to(device)
-            v = last_frame_velocity(student, rolled_context(student, c, generator), noise, sigma, c, generator)
+            v = last_frame_velocity(
+                student, rolled_context(student, c, generator), noise, sigma, c, generator
+            )
             latent = clean_from_velocity(noise, v, sigma)[:, 0]
         p = clips.data.pictures(c.frames[:, -1])
         # The hint that belongs to the latent hint this clip was given: whole, or empty where it saw none.
