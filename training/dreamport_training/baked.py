@@ -74,7 +74,8 @@ class Baked:
     def clip_starts(self, frames: int) -> NDArray[np.int64]:
         """Every index from which ``frames`` frames of one episode follow."""
         i = np.arange(len(self) - frames + 1)
-        return i[self.first[i] == self.first[i + frames - 1]]
+        whole: NDArray[np.int64] = i[self.first[i] == self.first[i + frames - 1]]
+        return whole
 
 
 def hole_masks(batch: int, height: int, width: int, generator: torch.Generator) -> Tensor:

@@ -33,7 +33,7 @@ def bake_latents(data: Baked, encoder: Encoder, folder: Path, seed: int, device:
         latents[frames] = (
             encoder(p.colour.to(device), p.inverse_depth.to(device))["latent"].cpu().half().numpy()
         )
-        holes = hole_masks(len(frames), *p.colour.shape[2:], generator)
+        holes = hole_masks(len(frames), data.colour.shape[1], data.colour.shape[2], generator)
         for variant, mask in enumerate((torch.ones_like(holes), holes, torch.zeros_like(holes))):
             valid = (p.hint_valid * mask).to(device)
             hint = encoder(p.hint_colour.to(device) * valid, p.hint_inverse_depth.to(device) * valid)[

@@ -106,7 +106,8 @@ class Block(nn.Module):
         b, n, d = x.shape
         x = x + mods[2] * self.project(attended.transpose(1, 2).reshape(b, n, d))
         h = self.norm(x) * (1.0 + mods[3]) + mods[4]
-        return x + mods[5] * self.contract(F.gelu(self.expand(h), approximate="tanh"))
+        fed: Tensor = self.contract(F.gelu(self.expand(h), approximate="tanh"))
+        return x + mods[5] * fed
 
 
 class CausalDiT(nn.Module):
@@ -144,7 +145,10 @@ class CausalDiT(nn.Module):
     def embedded(self, latent: Tensor, rays: Tensor, reprojected: Tensor) -> Tensor:
         """Tokens ``[B, tokens, width]`` of frames ``[B, ., h, w]``; ray origins are scaled to about one."""
         origin = rays[:, :3] * 0.1
-        return self.embed(self.patchify(torch.cat([latent, reprojected, origin, rays[:, 3:]], dim=1)))
+        tokens: Tensor = self.embed(
+            self.patchify(torch.cat([latent, reprojected, origin, rays[:, 3:]], dim=1))
+        )
+        return tokens
 
     def condition(self, sigma: Tensor, control: Tensor) -> Tensor:
         """``sigma [B]``, ``control [B, A]`` -> ``[B, width]``."""
@@ -244,14 +248,14 @@ class CausalDiT(nn.Module):
             # [B, T, slots, heads, tokens, dim] -> one row of keys per query frame, right-aligned to the
             # present.
             old_k, old_v = (
-                a.unflatten(0, (b, t))[:, index].permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(0, 1)
+                a.reshape(b, t, *a.shape[1:])[:, index].permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(0, 1)
                 for a in (k, v)
             )
             all_k = torch.cat([rotate(old_k, *past), rotate(k, *now)], dim=2)
             all_v = torch.cat([old_v, v], dim=2)
             attended = F.scaled_dot_product_attention(rotate(q, *now), all_k, all_v, attn_mask=bias)
             x = block.attend(x, attended, mods)
-        return self.velocity(x, condition).unflatten(0, (b, t))
+        return self.velocity(x, condition).reshape(latent.shape)
 
 
 def context_table(frames: int, sink: int, window: int) -> tuple[Tensor, Tensor]:

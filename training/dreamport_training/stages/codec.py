@@ -72,7 +72,7 @@ def normalise_latents(encoder: Encoder, decoder: Decoder, data: Baked, seed: int
     latent = torch.cat(
         [
             encoder(c.to(device), d.to(device))["latent"]
-            for c, d in zip(p.colour.split(32), p.inverse_depth.split(32), strict=True)
+            for c, d in zip(torch.split(p.colour, 32), torch.split(p.inverse_depth, 32), strict=True)
         ]
     )
     mean = latent.mean(dim=(0, 2, 3), keepdim=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,8 @@ class Physics:
     def starts(self, frames: int) -> NDArray[np.int64]:
         """Rows after which ``frames`` rows of the same episode follow."""
         i = np.arange(len(self.state) - frames)
-        return i[self.episode[i] == self.episode[i + frames]]
+        whole: NDArray[np.int64] = i[self.episode[i] == self.episode[i + frames]]
+        return whole
 
 
 def read_physics(folder: Path, buttons: int) -> Physics:
@@ -96,7 +98,7 @@ def train_motion(
     average = copy.deepcopy(model).requires_grad_(False)
     slow = list(model.free.parameters())
     rest = [*model.net.parameters(), *model.out.parameters()]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": rest},
         {"params": [model.plan], "rate_scale": 5.0},
         {"params": slow, "rate_scale": 0.1},
