@@ -26,7 +26,7 @@ class Stage:
     optimisers: list[torch.optim.Optimizer]
     steps: int
     peak_rate: float
-    warmup: int = 100
+    warmup: int = 50
     decay: float = 0.999
     step: int = 0
     seconds: float = 0.0

@@ -156,13 +156,21 @@ class CausalDiT(nn.Module):
         wave = torch.cat([phase.cos(), phase.sin()], dim=-1)
         return F.silu(self.sigma_in(wave) + self.control_in(control))
 
-    def velocity(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Tokens to velocity ``[B, C, h, w]``."""
+    def velocity(
+        self, x: Tensor, condition: Tensor, latent: Tensor, sigma: Tensor, reprojected: Tensor
+    ) -> Tensor:
+        """Tokens to velocity ``[B, C, h, w]``, beside the noisy latent, its noise level ``[B]`` and the hint.
+
+        Where memory shows the frame, the clean latent is nearly the reprojected one and the velocity at noise
+        level 1 nearly ``latent - reprojected``: the network only has to say what differs.
+        """
         cfg = self.config
         scale, shift = self.modulation(condition)[:, None].chunk(2, dim=-1)
         x = self.out(self.norm(x) * (1.0 + scale) + shift)
         rows, columns = cfg.latent_height // cfg.patch, cfg.latent_width // cfg.patch
-        return F.pixel_shuffle(x.transpose(1, 2).reshape(x.shape[0], -1, rows, columns), cfg.patch)
+        difference = F.pixel_shuffle(x.transpose(1, 2).reshape(x.shape[0], -1, rows, columns), cfg.patch)
+        shown = reprojected[:, cfg.latent_channels :] * sigma[:, None, None, None]
+        return difference + shown * (latent - reprojected[:, : cfg.latent_channels])
 
     def forward(
         self,
@@ -214,7 +222,7 @@ class CausalDiT(nn.Module):
             weights = torch.softmax(torch.matmul(q, all_k.transpose(-1, -2)) + bias, dim=-1)
             x = block.attend(x, torch.matmul(weights, all_v), mods)
         return {
-            "velocity": self.velocity(x, condition)[:, None],
+            "velocity": self.velocity(x, condition, latent[:, 0], sigma[:, 0], reprojected[:, 0])[:, None],
             "k": torch.stack(keys),
             "v": torch.stack(values),
         }
@@ -255,7 +263,7 @@ class CausalDiT(nn.Module):
             all_v = torch.cat([old_v, v], dim=2)
             attended = F.scaled_dot_product_attention(rotate(q, *now), all_k, all_v, attn_mask=bias)
             x = block.attend(x, attended, mods)
-        return self.velocity(x, condition).reshape(latent.shape)
+        return self.velocity(x, condition, flat[0], sigma.flatten(), flat[2]).reshape(latent.shape)
 
 
 def context_table(frames: int, sink: int, window: int) -> tuple[Tensor, Tensor]:
