@@ -157,6 +157,8 @@ def test_reprojecting_by_depth_and_pose_lands_on_the_same_colours(level: Level) 
 def test_the_walk_map_is_the_area_the_player_can_reach(walk: WalkMap) -> None:
     rng = np.random.default_rng(5)
     assert 900 < len(walk.places) < 1400
+    assert walk.places.min(axis=0).tolist() == [-224.0, -336.0]
+    assert walk.places.max(axis=0).tolist() == [688.0, 240.0]
     with Level(pictures=False) as engine:
         for episode in range(10):
             place = walk.places[rng.integers(len(walk.places))]
