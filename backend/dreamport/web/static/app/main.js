@@ -6,7 +6,6 @@ import { Keyboard } from "./input/keyboard.js";
 import { Mouse } from "./input/mouse.js";
 import { Touch } from "./input/touch.js";
 import { Session } from "./net/session.js";
-import { getWorld, listWorlds } from "./net/worlds.js";
 import { Player } from "./player.js";
 import { keepSettings, readSettings } from "./settings.js";
 import { Card } from "./view/card.js";
@@ -31,7 +30,7 @@ const screen = new Screen({
 });
 const hud = new Hud();
 const legend = new Legend();
-const card = new Card((world) => void play({ world }));
+const card = new Card((world) => play({ world }));
 const fault = new FaultPanel((end) => recover(end.code));
 
 const player = new Player(({ frame, bitmap }) => {
@@ -100,7 +99,7 @@ function opened(opened, fresh) {
     keyboard.bindings = touch.bindings = bind(schema);
     legend.bind(keyboard.bindings, schema.look?.yaw ?? false);
   }
-  player.expect(opened.cadence?.chunkFrames ?? 1);
+  player.begin(opened.cadence?.chunkFrames ?? 1, Number(opened.serverTimeNs) / 1e6);
   hud.opened(opened, fresh);
   if (fresh) screen.resize(opened.frameSize?.width ?? 320, opened.frameSize?.height ?? 192);
   const title = world?.summary?.title || world?.summary?.name || "World";
@@ -179,28 +178,15 @@ function enter() {
   showVeil();
 }
 
-/** @param {Partial<Choice>} choice */
-async function play(choice, resume = false) {
-  const world = choice.world ?? query.get("world") ?? "";
+/** @param {Partial<Choice>} choice what to play; the page's address fills in the rest */
+function play(choice, resume = false) {
   const wanted = {
-    world,
+    world: choice.world ?? query.get("world") ?? "",
     start: choice.start ?? query.get("start") ?? "",
     seed: choice.seed ?? seedFrom(query.get("seed") ?? ""),
-    chunkFrames: await chunkFrames(world),
   };
   if (resume && Session.remembered) session.resume(wanted);
   else session.begin(wanted);
-}
-
-/** Frames that come at a time in this world; 0 when that is not known before it is opened. @param {string} world */
-async function chunkFrames(world) {
-  try {
-    const worlds = world === "" ? await listWorlds() : [];
-    const name = world === "" && worlds.length === 1 ? worlds[0].name : world;
-    return name === "" ? 0 : (await getWorld(name)).chunkFrames;
-  } catch {
-    return 0; // Opening the session tells what is wrong, better than the catalogue can.
-  }
 }
 
 /** @param {string} code of the failure */
@@ -210,7 +196,7 @@ function recover(code) {
     history.replaceState(null, "", location.pathname);
     query.delete("world");
     query.delete("start");
-    void play({ world: "", start: "" });
+    play({ world: "", start: "" });
   } else session.retry();
 }
 
@@ -369,7 +355,7 @@ function refresh(now) {
 requestAnimationFrame(refresh);
 
 picture.focus({ preventScroll: true });
-void play({}, true);
+play({}, true);
 
 // For tests and for a curious console: what the page knows, read only.
 Object.defineProperty(globalThis, "dreamport", {

@@ -23,17 +23,17 @@ export class Player {
     return this.pacer.dropped;
   }
 
-  /** @param {number} chunkFrames frames that come at a time */
-  expect(chunkFrames) {
-    this.pacer.capacity = Math.max(LEAST_WAITING, 2 * chunkFrames);
-    this.restart();
-  }
-
-  /** What is still on its way belongs to another stream. */
-  restart() {
+  /**
+   * A stream begins; what is still being decoded belongs to another one.
+   * @param {number} chunkFrames frames that come at a time
+   * @param {number} serverTime server time at which the stream was opened, milliseconds
+   */
+  begin(chunkFrames, serverTime) {
     this.generation += 1;
     this.epoch = 0;
-    this.pacer.clear();
+    this.pacer.capacity = Math.max(LEAST_WAITING, 2 * chunkFrames);
+    this.pacer.restart();
+    this.pacer.compare(serverTime, performance.now());
   }
 
   /** @param {Frame} frame */

@@ -9,7 +9,7 @@ import { PlaySocket } from "./socket.js";
 /** @typedef {import("../../vendor/wire.js").Opened} Opened */
 /** @typedef {import("../../vendor/wire.js").Stats} Stats */
 /** @typedef {import("../input/controls.js").Sample} Sample */
-/** @typedef {{ world: string, start: string, seed: bigint | null, chunkFrames: number }} Choice what to play; empty names take the server's first, chunkFrames 0 is unknown */
+/** @typedef {{ world: string, start: string, seed: bigint | null }} Choice what to play; empty names take the server's first */
 /** @typedef {"connecting" | "live" | "resuming" | "full" | "failed"} State */
 
 const PROTOCOL_VERSION = 1;
@@ -17,6 +17,12 @@ const JPEG_QUALITY = 92;
 const TOKEN_KEY = "dreamport.resume-token";
 const FIRST_CONNECT_MS = 10_000;
 const SILENCE_MS = 8_000;
+// Frames sent and not yet drawn: enough to cover the way there and back, too few to play catch-up after a stall.
+const FRAMES_IN_FLIGHT = 3;
+const MOST_IN_FLIGHT = 64;
+// A world that fails again and again is not begun again for ever.
+const SHORT_LIFE_MS = 15_000;
+const MOST_SHORT_LIVES = 2;
 const RETRY_MS = [150, 400, 800, 1500, 2500];
 // Ends after which the same session may still be there.
 const PASSING = new Set(["connection_lost", "unavailable", "canceled", "internal", "unknown"]);
@@ -44,7 +50,7 @@ export class Session {
     /** @type {{ handle: string, frameIndex: number }[]} */
     this.saves = [];
     /** @type {Choice} */
-    this.choice = { world: "", start: "", seed: null, chunkFrames: 0 };
+    this.choice = { world: "", start: "", seed: null };
     /** @type {PlaySocket | null} */
     this.socket = null;
     this.sequence = 0n;
@@ -52,6 +58,11 @@ export class Session {
     this.attempt = 0;
     this.giveUpAt = 0;
     this.timer = 0;
+    this.inFlight = FRAMES_IN_FLIGHT;
+    this.openedAt = 0;
+    this.shortLives = 0;
+    /** @type {End | null} why the connection was lost last */
+    this.lost = null;
     setInterval(() => this.#watch(), 1000);
   }
 
@@ -152,7 +163,7 @@ export class Session {
 
   /** @param {PlaySocket} socket */
   #open(socket) {
-    const { world, start, seed, chunkFrames } = this.choice;
+    const { world, start, seed } = this.choice;
     socket.send({
       case: "open",
       value: {
@@ -164,7 +175,7 @@ export class Session {
         jpegQuality: JPEG_QUALITY,
         depthFormat: DepthFormat.INVERSE_UINT16,
         transport: Transport.INLINE,
-        maxFramesInFlight: chunkFrames === 0 ? 0 : Math.min(64, 2 * chunkFrames + 1),
+        maxFramesInFlight: this.inFlight,
         resumeToken: sessionStorage.getItem(TOKEN_KEY) ?? "",
       },
     });
@@ -194,18 +205,26 @@ export class Session {
 
   /** @param {Opened} opened */
   #opened(opened) {
-    const before = this.opened?.sessionId;
-    this.opened = opened;
-    this.attempt = 0;
-    this.sequence = opened.lastControlSequence;
     sessionStorage.setItem(TOKEN_KEY, opened.resumeToken);
-    if (before !== opened.sessionId) {
+    this.attempt = 0;
+    const needed = Math.min(MOST_IN_FLIGHT, 2 * (opened.cadence?.chunkFrames ?? 1));
+    if (needed > this.inFlight) {
+      // Only Opened tells how many frames this world makes at a time: resume at once with room for two such chunks.
+      this.inFlight = needed;
+      this.socket?.drop();
+      return;
+    }
+    const fresh = this.opened?.sessionId !== opened.sessionId;
+    this.opened = opened;
+    this.sequence = opened.lastControlSequence;
+    if (fresh) {
+      this.openedAt = performance.now();
       this.saves = [];
       this.paused = false;
       this.on.saves(this.saves);
     }
     this.#set("live");
-    this.on.opened(opened, before !== opened.sessionId);
+    this.on.opened(opened, fresh);
     if (opened.resumed) this.pause(this.paused);
   }
 
@@ -213,9 +232,7 @@ export class Session {
   #ended(end) {
     this.socket = null;
     if (end.code === "not_found" && Session.remembered) {
-      sessionStorage.removeItem(TOKEN_KEY);
-      this.on.notice(`The session could not be resumed, so a new one has begun. ${end.message}`, null);
-      this.#firstConnect();
+      this.#beginAgain(end);
       return;
     }
     if (end.code === "resource_exhausted" && end.retryMs !== null) {
@@ -226,7 +243,10 @@ export class Session {
       this.#set("failed", end);
       return;
     }
-    if (this.state === "live") this.giveUpAt = performance.now() + Number(this.opened?.graceNs ?? 0n) / 1e6;
+    if (this.state === "live") {
+      this.lost = end;
+      this.giveUpAt = performance.now() + Number(this.opened?.graceNs ?? 0n) / 1e6;
+    }
     if (performance.now() > this.giveUpAt) {
       this.#set("failed", end);
       return;
@@ -234,6 +254,22 @@ export class Session {
     const wait = RETRY_MS[Math.min(this.attempt, RETRY_MS.length - 1)];
     this.attempt += 1;
     this.#again(Session.remembered && this.opened ? "resuming" : "connecting", end, wait);
+  }
+
+  /** The session behind the token is gone. @param {End} end */
+  #beginAgain(end) {
+    sessionStorage.removeItem(TOKEN_KEY);
+    const soon = performance.now() - this.openedAt < SHORT_LIFE_MS;
+    this.shortLives = this.opened && soon ? this.shortLives + 1 : 0;
+    if (this.shortLives >= MOST_SHORT_LIVES) {
+      this.shortLives = 0;
+      this.#set("failed", this.lost ?? end);
+      return;
+    }
+    const reason = this.lost?.message ?? "The session of this tab is no longer there.";
+    this.lost = null;
+    this.on.notice(`${reason} A new session has begun.`, null);
+    this.#firstConnect();
   }
 
   /** @param {State} state @param {End} end @param {number} wait milliseconds */

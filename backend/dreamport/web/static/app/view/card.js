@@ -1,6 +1,6 @@
 // The world card: what this world is, where it came from, under which licence, and how good it measured.
 
-import { listWorlds } from "../net/worlds.js";
+import { getWorld, listWorlds } from "../net/worlds.js";
 import { byId, element } from "./element.js";
 import { markdown } from "./markdown.js";
 
@@ -12,6 +12,7 @@ export class Card {
     this.play = play;
     this.dialog = byId("card-dialog", HTMLDialogElement);
     this.body = byId("card-body", HTMLElement);
+    this.playing = "";
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close();
     });
@@ -19,14 +20,39 @@ export class Card {
 
   /** @param {World | undefined} world the one that is played; undefined shows the catalogue alone */
   async show(world) {
-    this.body.replaceChildren(...(world ? this.#card(world) : [element("h1", { id: "card-title" }, "Worlds")]));
+    this.playing = world?.summary?.name ?? "";
+    this.#fill(world ? this.#card(world) : [element("h1", { id: "card-title" }, "Worlds")]);
     if (!this.dialog.open) this.dialog.showModal();
-    this.dialog.scrollTop = 0;
-    try {
+    await this.#try(async () => {
       const worlds = await listWorlds();
-      if (worlds.length > 1 || !world) this.body.append(this.#catalogue(worlds, world?.summary?.name ?? ""));
+      if (worlds.length > 1 || !world) this.body.append(this.#catalogue(worlds));
+    });
+  }
+
+  /** The card of a world that is not played, with a way to play it. @param {string} name */
+  #look(name) {
+    return this.#try(async () => {
+      const world = await getWorld(name);
+      const choose = () => {
+        this.dialog.close();
+        this.play(name);
+      };
+      this.#fill([...this.#card(world), element("p", { class: "row" }, element("button", { type: "button", class: "primary", onclick: choose }, "Play this world"))]);
+    });
+  }
+
+  /** @param {Node[]} content */
+  #fill(content) {
+    this.body.replaceChildren(...content);
+    this.dialog.scrollTop = 0;
+  }
+
+  /** @param {() => Promise<void>} call */
+  async #try(call) {
+    try {
+      await call();
     } catch (error) {
-      this.body.append(element("p", {}, `The list of worlds could not be read: ${error instanceof Error ? error.message : error}`));
+      this.body.append(element("p", {}, `The backend did not answer: ${error instanceof Error ? error.message : error}`));
     }
   }
 
@@ -61,26 +87,14 @@ export class Card {
     ];
   }
 
-  /** @param {import("../../vendor/wire.js").WorldSummary[]} worlds @param {string} current */
-  #catalogue(worlds, current) {
-    const entry = (/** @type {import("../../vendor/wire.js").WorldSummary} */ world) =>
-      element(
-        "li",
-        {},
-        element(
-          "button",
-          {
-            type: "button",
-            "aria-current": String(world.name === current),
-            onclick: () => {
-              this.dialog.close();
-              this.play(world.name);
-            },
-          },
-          world.title || world.name,
-          element("small", {}, [world.licence, world.description].filter(Boolean).join(". ")),
-        ),
-      );
+  /** @param {import("../../vendor/wire.js").WorldSummary[]} worlds */
+  #catalogue(worlds) {
+    const entry = (/** @type {import("../../vendor/wire.js").WorldSummary} */ world) => {
+      const current = world.name === this.playing;
+      const onclick = () => (current ? this.dialog.close() : void this.#look(world.name));
+      const about = element("small", {}, [world.licence, world.description].filter(Boolean).join(". "));
+      return element("li", {}, element("button", { type: "button", "aria-current": String(current), onclick }, world.title || world.name, about));
+    };
     return element("section", {}, element("h2", {}, "Worlds on this machine"), element("ul", { class: "card-worlds" }, ...worlds.map(entry)));
   }
 }

@@ -1,9 +1,9 @@
 // Shows frames when they are due: a chunk is spread evenly, and a frame that comes late is shown at once.
 //
-// The server's clock and the page's share no zero. The smallest (arrival - generated) seen is the offset between them at
-// the best transport. It is let up slowly, so that clocks that drift, or a path that has become slower, are followed.
+// The server's clock and the page's share no zero. The smallest (arrival - sent) seen is the offset between them at the
+// best transport: first that of Opened, then of every frame. A path that becomes slower needs no correction, since a frame
+// that arrives after it was due is shown at once.
 
-const DRIFT_MS_PER_FRAME = 0.05;
 // A frame that is due within half a display refresh is shown now rather than at the next one.
 const EARLY_MS = 8;
 
@@ -25,13 +25,23 @@ export class Pacer {
    * @param {number} now page time of arrival, milliseconds
    */
   push(frame, timing, now) {
-    const lag = now - timing.generatedAt;
-    this.offset = this.offset === null ? lag : Math.min(lag, this.offset + DRIFT_MS_PER_FRAME);
-    this.queue.push({ due: timing.presentAt + this.offset, frame });
+    const offset = this.compare(timing.generatedAt, now);
+    this.queue.push({ due: timing.presentAt + offset, frame });
     while (this.queue.length > this.capacity) {
       this.queue.shift();
       this.dropped++;
     }
+  }
+
+  /**
+   * The clocks, by something the server sent at `sent` that came at `now`.
+   * @param {number} sent server time, milliseconds
+   * @param {number} now page time, milliseconds
+   * @returns {number} the offset from server time to page time
+   */
+  compare(sent, now) {
+    this.offset = this.offset === null ? now - sent : Math.min(now - sent, this.offset);
+    return this.offset;
   }
 
   /**
@@ -49,9 +59,14 @@ export class Pacer {
     return newest;
   }
 
-  /** Forget what waits (a reset or a resume); the clocks are compared afresh. */
+  /** Forget what waits (after a reset). */
   clear() {
     this.queue.length = 0;
+  }
+
+  /** Forget the clocks too (another connection, maybe another server). */
+  restart() {
+    this.clear();
     this.offset = null;
   }
 }

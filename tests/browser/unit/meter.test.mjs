@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ControlClock, FrameClock, Percentiles } from "../../../backend/dreamport/web/static/app/view/meter.js";
+
+test("percentiles are those of the samples that are young enough", () => {
+  const latency = new Percentiles(1000);
+  latency.add(0, 900);
+  for (let i = 1; i <= 100; i++) latency.add(500 + i, i);
+  assert.equal(latency.get(1200, 0.5), 50);
+  assert.equal(latency.get(1200, 0.95), 95);
+  assert.equal(latency.get(9999, 0.5), null);
+});
+
+test("a pause is no frame interval", () => {
+  const clock = new FrameClock(12_000);
+  for (const at of [0, 50, 100, 150]) clock.tick(at);
+  clock.break();
+  for (const at of [1100, 1150]) clock.tick(at);
+  assert.deepEqual(clock.intervals.map(({ interval }) => interval), [50, 50, 50, 50]);
+  assert.equal(clock.fps(1200), 20);
+});
+
+test("each control is timed once, at the first frame that applied it", () => {
+  const clock = new ControlClock();
+  clock.sent(1n, 0);
+  clock.sent(2n, 10);
+  clock.sent(3n, 40);
+  assert.deepEqual(clock.drawn(2n, 60), [60, 50]);
+  assert.deepEqual(clock.drawn(2n, 110), []);
+  assert.deepEqual(clock.drawn(3n, 110), [70]);
+});
