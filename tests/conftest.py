@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,17 +13,28 @@ DEFAULT_WORLD = ROOT / "backend" / "dreamport" / "worlds" / "default"
 
 
 @pytest.fixture(scope="session")
-def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small valid world pack with random weights: right in shape and behaviour, meaningless to look at."""
+def tiny_pack(pytestconfig: pytest.Config) -> Path:
+    """A small valid world pack with random weights: right in shape and behaviour, meaningless to look at.
+
+    Exporting it takes longer than most tests, so it is kept in pytest's cache as long as the sources that it
+    is made from stay as they are. Copy it before changing anything in it.
+    """
     if find_spec("torch") is None:
         pytest.skip("exporting the tiny world needs the extra 'train' (torch)")
-    if find_spec("dreamport_training.export") is None:
-        pytest.skip("dreamport_training.export is not in this checkout yet")
     from dreamport_training.export import export_random_pack
 
-    path = tmp_path_factory.mktemp("packs") / "tiny"
-    export_random_pack(path, seed=0)
+    path = pytestconfig.cache.mkdir("tiny_pack") / _digest_of_sources() / "tiny"
+    if not (path / "world.json").is_file():
+        export_random_pack(path, seed=0)
     return path
+
+
+def _digest_of_sources() -> str:
+    digest = hashlib.sha256()
+    for folder in ("backend/dreamport/models", "backend/dreamport/worlds", "training/dreamport_training"):
+        for source in sorted((ROOT / folder).glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @pytest.fixture(scope="session")

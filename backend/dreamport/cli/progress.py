@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from dreamport.cli.output import console
 
 
+class Told(Protocol):
+    """Is told how much of a part is done, out of how much."""
+
+    def __call__(self, part: str, done: int, total: int) -> None: ...
+
+
 @contextmanager
-def progress_bars(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """Gives a function that is told ``(part, done, total)``; every part gets a bar of its own."""
+def progress_bars(quiet: bool = False) -> Iterator[Told]:
+    """Gives what is to be told of progress; every part gets a bar of its own."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

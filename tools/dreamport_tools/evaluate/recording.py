@@ -58,9 +58,12 @@ def length(recording: Recording) -> int:
 
 
 def shipped_heldout() -> Path | None:
-    """The small held-out set in a checkout of Dreamport; ``None`` outside of one."""
-    folder = Path(__file__).resolve().parents[3] / "benchmarks" / "heldout"
-    return folder if (folder / "meta" / "info.json").is_file() else None
+    """The small held-out set of the checkout this runs in or from; ``None`` outside of one."""
+    for checkout in (Path(__file__).resolve().parents[3], Path.cwd()):
+        folder = checkout / "benchmarks" / "heldout"
+        if (folder / "meta" / "info.json").is_file():
+            return folder
+    return None
 
 
 def resolve_data(path: str | Path | None) -> Path:
