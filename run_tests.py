@@ -24,8 +24,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 TORCH = "torch==2.13.0"
 """Pinned and installed first: a range lets pip take the newest build with several GB of CUDA beside it."""
-BUF = "@bufbuild/buf@1.75.0"
-BROWSER_TESTS = ROOT / "tests" / "browser"
+BUNDLE = ROOT / "backend" / "dreamport" / "web" / "bundle"
+NODE_PROJECTS = (ROOT / "tests" / "browser", BUNDLE)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
 
@@ -73,17 +73,15 @@ def install_browser() -> None:
                 "Chromium", "Install the package chromium (or Google Chrome); the browser tests are skipped."
             )
     if shutil.which("npm") is None:
-        lacking("npm", "Install node 20 or newer; the browser tests and buf lint are skipped.")
-    elif (BROWSER_TESTS / "package-lock.json").exists():
-        run("install browser driver", [npm("npm"), "ci", "--no-fund", "--no-audit"], BROWSER_TESTS)
+        lacking("npm", "Install node 20 or newer; the tests and checks of page and contract are skipped.")
+    else:
+        for folder in NODE_PROJECTS:
+            run(f"install {folder.name}", [npm(), "ci", "--no-fund", "--no-audit"], folder)
 
 
-def npm(name: str) -> str:
-    """The full path of npm or npx, which on Windows is a ``.cmd`` file that needs it."""
-    found = shutil.which(name)
-    if found is None:
-        raise SystemExit(f"{name} vanished while the tests ran")
-    return found
+def npm() -> str:
+    """The full path of npm, which on Windows is a ``.cmd`` file that needs it."""
+    return shutil.which("npm") or "npm"
 
 
 def check_sources() -> None:
@@ -91,9 +89,11 @@ def check_sources() -> None:
     run("ruff", [PYTHON, "-m", "ruff", "check", "."])
     run("format", [PYTHON, "-m", "ruff", "format", "--check", "."])
     run("types", [PYTHON, "-m", "mypy"])
-    if shutil.which("npx"):
-        run("buf lint", [npm("npx"), "--yes", BUF, "lint", "proto"])
     run("generated code", [PYTHON, "proto/generate.py", "--check"])
+    if shutil.which("npm"):
+        run("contract", [npm(), "exec", "--", "buf", "lint", ROOT / "proto"], BUNDLE)
+        run("page's bundle", [npm(), "run", "--silent", "drift"], BUNDLE)
+        run("page's types", [npm(), "run", "--silent", "types"], BUNDLE)
 
 
 def main(arguments: Sequence[str]) -> None:
