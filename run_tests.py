@@ -92,8 +92,6 @@ def check_sources() -> None:
     run("generated code", [PYTHON, "proto/generate.py", "--check"])
     if shutil.which("npm"):
         run("contract", [npm(), "exec", "--", "buf", "lint", ROOT / "proto"], BUNDLE)
-        run("page's bundle", [npm(), "run", "--silent", "drift"], BUNDLE)
-        run("page's types", [npm(), "run", "--silent", "types"], BUNDLE)
 
 
 def main(arguments: Sequence[str]) -> None:
