@@ -78,6 +78,12 @@ def open_request(world: str = "", **options: object) -> bytes:
     return request(open=wanted)
 
 
+def leave(socket: ClientConnection) -> None:
+    """End the session, as the page does."""
+    socket.send(request(close=play_pb2.Close()))
+    socket.close(1000)
+
+
 def receive(socket: ClientConnection, kind: str) -> play_pb2.PlayResponse:
     """The next message of this kind."""
     while True:
@@ -99,6 +105,9 @@ def end_of(socket: ClientConnection) -> tuple[dict[str, object], int]:
             data = socket.recv(timeout=WAIT_S)
             if isinstance(data, str):
                 end = json.loads(data)
+            else:
+                kind = play_pb2.PlayResponse.FromString(data).WhichOneof("message")
+                assert kind != "opened", "the session was opened instead of refused"
     except ConnectionClosed as closed:
         assert closed.rcvd is not None, "the relay vanished instead of closing"
         return end, closed.rcvd.code
@@ -251,7 +260,8 @@ def test_the_relay_plays_a_session_from_open_to_goodbye(page: ServedPage) -> Non
         later = receive(socket, "frame").frame
         assert later.pose.position.z > frame.pose.position.z, "forward leads forward"
         assert receive(socket, "stats").stats.sessions == 1
-        socket.close(1000)
+        leave(socket)
+    assert page.settles_at(0), "a page that leaves gives its lease back"
     with dial(page) as socket:
         socket.send(open_request(resume_token=opened.resume_token))
         end, code = end_of(socket)
@@ -277,7 +287,7 @@ def test_a_page_that_was_cut_off_goes_on_from_the_same_place(page: ServedPage) -
         after = receive(socket, "frame").frame
         assert 10 <= after.index < 60
         assert (after.epoch, round(after.pose.orientation.y, 3)) == (0, round(frame.pose.orientation.y, 3))
-        socket.close(1000)
+        leave(socket)
 
 
 def test_a_status_reaches_the_page_with_its_message(page: ServedPage) -> None:
@@ -290,6 +300,7 @@ def test_a_status_reaches_the_page_with_its_message(page: ServedPage) -> None:
 
 
 def test_a_full_server_says_when_to_come_back(page: ServedPage) -> None:
+    assert page.settles_at(0)
     players = [dial(page) for _ in range(2)]
     for player in players:
         player.send(open_request())
@@ -302,7 +313,7 @@ def test_a_full_server_says_when_to_come_back(page: ServedPage) -> None:
     assert int(end["metadata"]["grpc-retry-pushback-ms"]) > 0  # type: ignore[index]
     for player in players:
         assert receive(player, "frame").frame.id > 0, "the others play on"
-        player.close(1000)
+        leave(player)
 
 
 def test_bytes_that_are_no_message_end_only_their_own_call(page: ServedPage) -> None:
@@ -314,7 +325,7 @@ def test_bytes_that_are_no_message_end_only_their_own_call(page: ServedPage) -> 
         assert end["error"]["code"] in ("invalid_argument", "internal")  # type: ignore[index]
         assert code in (4003, 4013)
         assert receive(player, "frame").frame.id > 0
-        player.close(1000)
+        leave(player)
 
 
 def test_text_is_refused(page: ServedPage) -> None:

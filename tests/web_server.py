@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,6 +30,15 @@ class ServedPage:
             return self.service.status().sessions
 
         return asyncio.run_coroutine_threadsafe(taken(), self.loop).result(10)
+
+    def settles_at(self, sessions: int, limit_s: float = 60.0) -> bool:
+        """Wait until so many leases are taken; false when that does not come about."""
+        deadline = time.monotonic() + limit_s
+        while self.sessions() != sessions:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 PLAY_METHOD = "/dreamport.v1.PlayService/Play"
 CLOSE_BASE = 4000
 UNSUPPORTED_DATA = 1003
-LEFT_ON_PURPOSE = 1000
+GOODBYE_S = 2.0
 RELAYED_METADATA = ("grpc-retry-pushback-ms",)
 
 Metadata = tuple[tuple[str, str], ...]
@@ -68,11 +68,9 @@ class PlayRelay:
         downstream = asyncio.create_task(_forward_frames(websocket, call))
         try:
             await asyncio.wait((upstream, downstream), return_when=asyncio.FIRST_COMPLETED)
-            if upstream.done() and upstream.exception() is None and upstream.result():
-                # The page said goodbye: let the service end the session in order.
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(downstream), timeout=2.0)
-            if downstream.done() or call.done():
+            # A page that is gone has half-closed the call: what it said last (Close, maybe) is still heard.
+            await asyncio.wait((downstream,), timeout=GOODBYE_S)
+            if downstream.done():
                 await _report_end(websocket, call)
         finally:
             for task in (upstream, downstream):
@@ -86,27 +84,26 @@ def connect_code(code: grpc.StatusCode) -> str:
     return "canceled" if code == grpc.StatusCode.CANCELLED else code.name.lower()
 
 
-async def _forward_controls(websocket: WebSocket, call: PlayCall) -> bool:
-    """Page -> service, until the page closes. True if it left on purpose, False if it was cut off."""
+async def _forward_controls(websocket: WebSocket, call: PlayCall) -> None:
+    """Page -> service, until the page is gone; then the call is half-closed."""
     while True:
         message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            if message.get("code") == LEFT_ON_PURPOSE:
-                await call.done_writing()
-                return True
-            return False
         data = message.get("bytes")
-        if data is None:
-            await websocket.close(UNSUPPORTED_DATA, "Send protobuf messages as binary frames.")
-            return False
         try:
-            await call.write(data)
+            if data is not None:
+                await call.write(data)
+                continue
+            await call.done_writing()
         except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            return False  # The call is over; its status is reported by the other direction.
+            return  # The call is over; its status is reported by the other direction.
+        if message["type"] != "websocket.disconnect":
+            await websocket.close(UNSUPPORTED_DATA, "Send protobuf messages as binary frames.")
+        return
 
 
 async def _forward_frames(websocket: WebSocket, call: PlayCall) -> None:
-    """Service -> page, until the call ends or the page is gone."""
+    """Service -> page, until the call ends; what comes after the page is gone is dropped."""
+    gone = False
     while True:
         try:
             message = await call.read()
@@ -114,10 +111,11 @@ async def _forward_frames(websocket: WebSocket, call: PlayCall) -> None:
             return
         if not isinstance(message, bytes):  # grpc.aio.EOF
             return
-        try:
-            await websocket.send_bytes(message)
-        except (WebSocketDisconnect, RuntimeError):
-            return
+        if not gone:
+            try:
+                await websocket.send_bytes(message)
+            except (WebSocketDisconnect, RuntimeError):
+                gone = True
 
 
 async def _report_end(websocket: WebSocket, call: PlayCall) -> None:

@@ -38,6 +38,7 @@ export class PlaySocket {
 
   /** End the session on purpose: nothing is kept for a resume, and no end is reported. */
   leave() {
+    this.send({ case: "close", value: {} });
     this.socket.onclose = null;
     this.socket.onmessage = null;
     this.socket.close(1000);
