@@ -72,6 +72,24 @@ def picture_loss(colour: Tensor, depth: Tensor, true_colour: Tensor, true_depth:
     )
 
 
+def local_detail(picture: Tensor, cell: int = 8) -> Tensor:
+    """Standard deviation of the 4-neighbour Laplacian in cells of ``cell`` pixels.
+
+    ``[B, C, H, W]`` -> ``[B, C, H / cell, W / cell]``.
+    """
+    p = F.pad(picture, (1, 1, 1, 1), mode="replicate")
+    laplacian = p[..., :-2, 1:-1] + p[..., 2:, 1:-1] + p[..., 1:-1, :-2] + p[..., 1:-1, 2:] - 4.0 * picture
+    return (F.avg_pool2d(laplacian.square(), cell) + 1e-6).sqrt()
+
+
+def detail_loss(colour: Tensor, true_colour: Tensor) -> Tensor:
+    """Mean absolute difference of :func:`local_detail`: texture may move by a pixel but not fade; a scalar.
+
+    A first-order texture statistic in the sense of Gatys et al. (arXiv 1505.07376), without a network.
+    """
+    return (local_detail(colour) - local_detail(true_colour)).abs().mean()
+
+
 def motion_loss(state: Tensor, true_state: Tensor) -> Tensor:
     """Absolute error of position and velocity of ``[B, 9]`` states, in decimetres; a scalar.
 

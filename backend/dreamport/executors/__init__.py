@@ -30,15 +30,15 @@ def open_executor(
     pack: WorldPack,
     name: str = "auto",
     threads: int | None = None,
-    precision: str = "f32",
+    precision: str = "auto",
     cache: bool = True,
 ) -> Executor:
     """An executor with all graphs of ``pack`` loaded.
 
     ``name``: ``auto`` takes openvino and, where that cannot run, torch, with the reason in
     ``fallback_reason``; a name takes that one or fails. ``threads``: how many, ``None`` for the executor's
-    own choice. ``precision``: ``f32`` or ``bf16``. ``cache``: keep compiled graphs in the user's cache
-    folder. Raises ``ExecutorError`` or ``PackError``.
+    own choice. ``precision``: ``auto``, ``f32`` or ``bf16``. ``cache``: keep compiled graphs in the user's
+    cache folder. Raises ``ExecutorError`` or ``PackError``.
     """
     if name not in ("auto", *EXECUTORS):
         raise ExecutorError(f"executor {name!r} is not known; use auto, {', '.join(EXECUTORS)}")

@@ -30,10 +30,10 @@ class TorchExecutor:
         self,
         pack: WorldPack,
         threads: int | None = None,
-        precision: str = "f32",
+        precision: str = "auto",
         fallback_reason: str | None = None,
     ) -> None:
-        if precision != "f32":
+        if precision not in ("auto", "f32"):
             raise ExecutorError(f"the torch executor runs in f32, not {precision!r}; use openvino for bf16")
         if threads is not None:
             if threads < 1:

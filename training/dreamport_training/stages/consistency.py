@@ -12,7 +12,14 @@ from torch import Tensor
 from dreamport.models.codec import Decoder
 from dreamport.models.dit import CausalDiT
 from dreamport_training.latents import Clips, LatentClips
-from dreamport_training.objectives import clean_from_velocity, consistency_loss, noised, picture_loss
+from dreamport_training.objectives import (
+    clean_from_velocity,
+    consistency_loss,
+    detail_loss,
+    local_detail,
+    noised,
+    picture_loss,
+)
 from dreamport_training.runs import Stage
 from dreamport_training.stages.causal import optimisers_of
 
@@ -128,6 +135,7 @@ def refine_decoder(
     rate: float,
     seed: int,
     device: str = "cpu",
+    detail_weight: float = 1.0,
 ) -> Decoder:
     """Train the decoder on the student's own latents under play conditions. Gives the averaged decoder."""
     torch.manual_seed(seed)
@@ -143,11 +151,11 @@ def refine_decoder(
         c = clips.batch(batch, rng, device)
         generator = torch.Generator().manual_seed(seed * 104729 + step)
         with torch.no_grad():
+            own = rng.random() < 0.5
+            context = rolled_context(student, c, generator) if own else c.latent[:, :-1]
             sigma = torch.ones(batch, 1, device=device)
             noise = torch.randn(c.latent[:, :1].shape, generator=generator).to(device)
-            v = last_frame_velocity(
-                student, rolled_context(student, c, generator), noise, sigma, c, generator
-            )
+            v = last_frame_velocity(student, context, noise, sigma, c, generator)
             latent = clean_from_velocity(noise, v, sigma)[:, 0]
         p = clips.data.pictures(c.frames[:, -1])
         # The hint that belongs to the latent hint this clip was given: whole, or empty where it saw none.
@@ -161,7 +169,10 @@ def refine_decoder(
         whole = valid.mean(dim=(1, 2, 3)) > 0.5
         psnr = (-10.0 * torch.log10(error + 1e-8))[whole]
         metrics = {"psnr": float(psnr.mean()) if len(psnr) else float("nan")}
-        return picture_loss(made, made_depth, colour, depth), metrics
+        detail = (local_detail(made.detach()).square().mean() / local_detail(colour).square().mean()).sqrt()
+        metrics["detail"] = float(detail)
+        loss = picture_loss(made, made_depth, colour, depth) + detail_weight * detail_loss(made, colour)
+        return loss, metrics
 
     for _ in stage.train(loss_of):
         pass
