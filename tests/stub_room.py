@@ -144,15 +144,6 @@ class StubGenerator:
     def finish(self) -> None:
         """Nothing is left to do."""
 
-    def reset(self, seed: int | None = None, start: str | None = None) -> GeneratedFrame:
-        raise NotImplementedError("the evaluator begins a new generator instead")
-
-    def snapshot(self) -> bytes:
-        raise NotImplementedError("the evaluator takes no snapshots")
-
-    def restore(self, snapshot: bytes) -> None:
-        raise NotImplementedError("the evaluator takes no snapshots")
-
     def _frame(self, colour: Picture, depth: Depth) -> GeneratedFrame:
         return GeneratedFrame(self.index, colour, depth, Pose.from_matrix(pose_of(self.state)), INTRINSICS)
 

@@ -8,20 +8,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dreamport.generator.types import GeneratedFrame
 from dreamport_tools.evaluate.metrics import (
     Picture,
     PictureStatistics,
     picture_change,
     picture_statistics,
     statistics_ratio,
-    yaw_difference_deg,
-    yaw_of,
 )
 from dreamport_tools.evaluate.recording import Recording, length, spread
-from dreamport_tools.evaluate.rollouts import FREEZE_CHANGE, Trace, World, control_of, engine_moved
+from dreamport_tools.evaluate.rollouts import FREEZE_CHANGE, MOVED_DEG, MOVED_M, Trace, World, control_of
 
-METRES_PER_90_DEG = 6.0
-"""How distance and heading are weighed against each other in looking for the nearest real frame."""
+METRES_PER_HEADING = 6.0
+"""How many metres away a real frame may be to be as near as one that looks 90 degrees aside."""
 
 
 @dataclass
@@ -36,6 +35,7 @@ class LongRollout:
     """Statistics of the held-out frames nearest in pose to those of the last second."""
     nearest_m: list[float] = field(default_factory=list)
     frozen: list[bool] = field(default_factory=list)
+    """Of the frames in which the world's camera moved or was told to turn: did the picture stand still?"""
     sharpness_by_second: list[float] = field(default_factory=list)
     pictures: dict[int, Picture] = field(default_factory=dict)
     """Generated pictures by second."""
@@ -50,13 +50,13 @@ class RealViews:
         self._places = [(e, i) for e, r in enumerate(recordings) for i in range(length(r))]
         poses = np.concatenate([np.asarray(r.pose, np.float64) for r in recordings])
         self._positions = poses[:, :3, 3]
-        self._yaws = np.array([yaw_of(p) for p in poses])
+        self._forward = poses[:, :3, 2]
 
     def nearest(self, pose: np.ndarray) -> tuple[Picture, float]:
         """The real picture taken nearest to a ``[4, 4]`` pose, and how far away in metres."""
         distance = np.linalg.norm(self._positions - pose[:3, 3], axis=1)
-        turned = np.array([abs(yaw_difference_deg(float(y), yaw_of(pose))) for y in self._yaws])
-        best = int(np.argmin(distance + turned * METRES_PER_90_DEG / 90))
+        aside = 1.0 - self._forward @ pose[:3, 2]
+        best = int(np.argmin(distance + METRES_PER_HEADING * aside))
         episode, index = self._places[best]
         return self._recordings[episode].colour(index), float(distance[best])
 
@@ -85,7 +85,7 @@ def run_long(
         start = min(prime + lap * length(recording) // laps, length(recording) - 2)
         rollout = LongRollout(episode, start, frames)
         generator = world.begin(recording, start, seed=seed + number)
-        before = generator.start_frame.colour
+        before = generator.start_frame
         sharp: list[float] = []
         row = start
         for k in range(1, frames + 1):
@@ -94,8 +94,8 @@ def run_long(
             generator.finish()
             statistics = picture_statistics(frame.colour)
             sharp.append(statistics.sharpness)
-            if engine_moved(recording, row):
-                rollout.frozen.append(picture_change(before, frame.colour) < FREEZE_CHANGE)
+            if _camera_moved(before, frame) or abs(float(recording.look_deg[row][0])) >= MOVED_DEG:
+                rollout.frozen.append(picture_change(before.colour, frame.colour) < FREEZE_CHANGE)
             if k > frames - second:
                 picture, distance = views.nearest(frame.pose.matrix())
                 rollout.last_second.append(statistics)
@@ -106,7 +106,7 @@ def run_long(
                 rollout.sharpness_by_second.append(float(np.mean(sharp)))
                 sharp.clear()
                 rollout.pictures[k // second] = frame.colour
-            before = frame.colour
+            before = frame
             if progress is not None and k % 50 == 0:
                 progress(number * frames + k, rollouts * frames)
         done.append(rollout)
@@ -142,6 +142,12 @@ def summary(traces: Sequence[Trace], long: Sequence[LongRollout]) -> dict[str, o
         "freeze_rate": float(np.mean(frozen)) if frozen else None,
         "freeze_rate_real": float(np.mean(frozen_real)) if frozen_real else None,
     }
+
+
+def _camera_moved(before: GeneratedFrame, after: GeneratedFrame) -> bool:
+    """Whether the world's own camera went on; against a wall it does not, and the picture may stand still."""
+    way = np.asarray(after.pose.position) - np.asarray(before.pose.position)
+    return float(np.linalg.norm(way)) >= MOVED_M
 
 
 def _finite(ratios: dict[str, float]) -> dict[str, float | None]:

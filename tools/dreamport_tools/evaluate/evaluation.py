@@ -115,7 +115,7 @@ def measure(
     results["run"] = {
         **subject.facts,
         "seed": seed,
-        "quick": plan == Plan.quick(),
+        "quick": plan.long_rollouts == 0,
         "episodes": len(recordings),
         "frames": sum(length(r) for r in recordings),
         "seconds": round(time.monotonic() - begun, 1),

@@ -19,11 +19,11 @@ class Plan:
     ``prime`` recorded frames of context in front of every start.
     """
 
-    long_windows: int = 4
-    short_windows: int = 16
-    long_rollouts: int = 3
+    long_windows: int = 3
+    short_windows: int = 9
+    long_rollouts: int = 2
     long_seconds: int = 60
-    revisits: int = 3
+    revisits: int = 2
     revisit_seconds: tuple[int, ...] = (10, 60)
     motion_windows: int = 40
     motion_seconds: tuple[int, ...] = (1, 4, 16)

@@ -212,8 +212,8 @@ def _control(results: dict[str, Any], evidence: Evidence) -> str:
     return section(
         "Does it obey",
         paragraph(
-            "Same start and seed, opposite inputs; the dense optical flow must differ with the "
-            f"right sign: so in {percent(results['counterfactual_correct'])} of {shares['trials']} trials (turns "
+            "Same start and seed, opposite inputs; the dense optical flow must differ with the right sign. "
+            f"So it did in {percent(results['counterfactual_correct'])} of {shares['trials']} trials (turns "
             f"{percent(shares['turn'])}, walks {percent(shares['walk'])})."
         ),
         side_by_side(*strips),

@@ -13,8 +13,6 @@ from dreamport_tools.evaluate.metrics import (
     picture_statistics,
     psnr,
     statistics_ratio,
-    yaw_difference_deg,
-    yaw_of,
 )
 from dreamport_tools.evaluate.recording import Recording, length
 from dreamport_tools.evaluate.rollouts import World, control_of
@@ -83,8 +81,8 @@ def choose_loops(recordings: Sequence[Recording], frames: int, count: int, prime
             poses = recording.pose[list(rows)]
             origin = recording.pose[home]
             distance = np.linalg.norm(poses[:, :3, 3] - origin[:3, 3], axis=1)
-            turned = np.array([abs(yaw_difference_deg(yaw_of(p), yaw_of(origin))) for p in poses])
-            away = float(np.mean((turned > AWAY_DEG) | (distance > AWAY_M)))
+            facing = poses[:, :3, 2] @ origin[:3, 2]
+            away = float(np.mean((facing < np.cos(np.radians(AWAY_DEG))) | (distance > AWAY_M)))
             best.append(Loop(episode, home, rows, away, float(distance.max())))
     best.sort(key=lambda loop: -loop.share_away)
     chosen: list[Loop] = []

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from dreamport.errors import DatasetError
-from dreamport.generator.types import FrameControl, WorldGenerator
+from dreamport.generator.types import FrameControl, GeneratedFrame
 from dreamport.geometry import Pose
 from dreamport_tools.evaluate.metrics import (
     Picture,
@@ -41,11 +41,27 @@ STRIP_FRAMES = (0, 1, 4, 16, 32, 64, 128, 256)
 """Frames of a rollout that are kept as pictures for film strips."""
 
 
-class TeachableGenerator(WorldGenerator, Protocol):
+class TeachableGenerator(Protocol):
     """A generator whose last frame can be replaced by the real one."""
 
+    @property
+    def start_frame(self) -> GeneratedFrame:
+        """The recorded frame it began from."""
+        ...
+
+    def step(self, control: FrameControl) -> GeneratedFrame:
+        """The next frame."""
+        ...
+
+    def finish(self) -> None:
+        """Do what a frame's delivery does not wait for."""
+        ...
+
     def teach(self, recording: Recording, index: int) -> None:
-        """Take frame ``index`` of the recording as the last frame: picture, depth, pose and motion state."""
+        """Put a recorded frame in the place of the one just generated: picture, depth, pose, motion state.
+
+        Called between ``step`` and ``finish``.
+        """
         ...
 
 
@@ -137,6 +153,8 @@ def roll(
     for k in range(1, window.frames + 1):
         row = window.start + k
         frame = generator.step(control_of(recording, row, with_pose=drive is Drive.POSES))
+        if drive is Drive.TEACHER:
+            generator.teach(recording, row)
         generator.finish()
         real = recording.colour(row)
         trace.psnr.append(psnr(real, frame.colour))
@@ -152,8 +170,6 @@ def roll(
             if engine_moved(recording, row):
                 trace.frozen.append(picture_change(before, frame.colour) < FREEZE_CHANGE)
                 trace.frozen_real.append(picture_change(before_real, real) < FREEZE_CHANGE)
-        if drive is Drive.TEACHER:
-            generator.teach(recording, row)
         before, before_real = frame.colour, real
     return trace
 
