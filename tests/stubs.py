@@ -1,4 +1,6 @@
-"""Stand-ins for a world, its executor and its generator. They say stub, are quick, and fail when a test asks them to."""
+"""Stand-ins for a world, its executor and its generator. They say stub, are quick, and fail when a test asks
+them to.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ from dreamport.service.world_source import ExecutorInfo, OpenWorld
 from dreamport.v1 import common_pb2, world_pb2
 
 NEAR_M = 0.25
+STUB = ExecutorInfo("stub", "CPU", "f32")
 
 
 def stub_world(
@@ -63,7 +66,9 @@ def stub_world(
 class StubGenerator:
     """Draws stripes from its state. ``controls`` are all that it was ever stepped with, in order."""
 
-    def __init__(self, world: world_pb2.World, seed: int, start: str, before_step: Callable[[StubGenerator], None]) -> None:
+    def __init__(
+        self, world: world_pb2.World, seed: int, start: str, before_step: Callable[[StubGenerator], None]
+    ) -> None:
         size = world.summary.frame_size
         self._shape = (size.height, size.width)
         camera = world.intrinsics
@@ -131,7 +136,9 @@ class StubGenerator:
 
 
 class StubOpenWorld:
-    """A stub world, open. ``generators``: every one it made; ``before_step`` is called first in each step, and may wait or raise."""
+    """A stub world, open. ``generators``: every one it made; ``before_step`` is called first in each step,
+    and may wait or raise.
+    """
 
     def __init__(self, world: world_pb2.World, executor: ExecutorInfo) -> None:
         self._world = world
@@ -144,9 +151,12 @@ class StubOpenWorld:
         """A stub too."""
         return self._executor
 
+    def _before_step(self, generator: StubGenerator) -> None:
+        self.before_step(generator)
+
     def generator(self, seed: int, start: str) -> StubGenerator:
         """A new one."""
-        generator = StubGenerator(self._world, seed, start, lambda stub: self.before_step(stub))
+        generator = StubGenerator(self._world, seed, start, self._before_step)
         self.generators.append(generator)
         return generator
 
@@ -157,14 +167,12 @@ class StubSource:
     def __init__(
         self,
         *worlds: world_pb2.World,
-        executor: ExecutorInfo = ExecutorInfo("stub", "CPU", "f32"),
+        executor: ExecutorInfo = STUB,
         broken: Sequence[str] = (),
     ) -> None:
         self._worlds = worlds or (stub_world(),)
         self._broken = broken
-        self.opened = {
-            world.summary.name: StubOpenWorld(world, executor) for world in self._worlds
-        }
+        self.opened = {world.summary.name: StubOpenWorld(world, executor) for world in self._worlds}
 
     def worlds(self) -> Sequence[world_pb2.World]:
         """All of them."""
@@ -197,7 +205,10 @@ async def serving(source: StubSource | None = None, **options: Any) -> AsyncIter
     """Serve stub worlds on a free port; four sessions at a time unless told otherwise."""
     source = source or StubSource()
     settings = ServerOptions(**{"port": 0, "max_sessions": 4, **options})
-    async with running_server(settings, source) as server, PlayClient(server.address, settings.token) as client:
+    async with (
+        running_server(settings, source) as server,
+        PlayClient(server.address, settings.token) as client,
+    ):
         yield Serving(server, client, source)
 
 

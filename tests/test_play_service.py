@@ -1,15 +1,16 @@
-"""Playing over a real gRPC connection: a server on loopback, a client, and a stub in place of the generator."""
+"""Playing over a real gRPC connection: a server on loopback, a client, a stub in place of the generator."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import grpc
 import grpc.aio
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service import PlayError, PlayStream
@@ -33,7 +34,8 @@ async def test_a_client_finds_the_worlds_and_all_it_must_know_to_drive_one() -> 
     async with serving(StubSource(stub_world("yard"), stub_world("attic"))) as here:
         assert [world.name for world in await here.client.worlds()] == ["attic", "yard"]
         world = await here.client.world("yard")
-    assert [(b.name, list(b.keys)) for b in world.control_schema.buttons][0] == ("forward", ["KeyW"])
+    forward = world.control_schema.buttons[0]
+    assert (forward.name, list(forward.keys)) == ("forward", ["KeyW"])
     assert world.control_schema.look.yaw and not world.control_schema.look.pitch
     assert world.control_schema.look.max_deg_per_frame == 12.0
     assert world.control_schema.pose and not world.control_schema.prompts
@@ -165,7 +167,9 @@ async def test_a_world_that_moves_its_own_camera_says_so_once() -> None:
         play_pb2.PlayRequest(event=play_pb2.Event(name="rain")),
     ],
 )
-async def test_a_world_without_prompts_or_events_answers_so_and_plays_on(request_: play_pb2.PlayRequest) -> None:
+async def test_a_world_without_prompts_or_events_answers_so_and_plays_on(
+    request_: play_pb2.PlayRequest,
+) -> None:
     async with serving() as here, await here.client.open() as stream:
         await stream.send(request_)
         notice = await until_notice(stream, play_pb2.NOTICE_CODE_UNSUPPORTED)
@@ -208,7 +212,9 @@ async def test_load_goes_back_to_where_save_was() -> None:
         after = await stream.next_frame()
     assert saved.bytes > 0 and loaded.handle == saved.handle
     assert loaded.frame_index == saved.frame_index < frames[-1].message.index
-    assert (shown.message.index, shown.message.epoch) == (saved.frame_index, 1), "the kept picture is shown at once"
+    assert (shown.message.index, shown.message.epoch) == (saved.frame_index, 1), (
+        "the kept picture is shown at once"
+    )
     assert after.message.index == saved.frame_index + 1
 
 
@@ -261,7 +267,11 @@ async def test_presented_frames_feed_the_latency_in_stats() -> None:
             await stream.presented(frame.message.id)
         stats = stream.stats
     assert 0.0 < stats.control_to_frame_ms_p50 <= stats.control_to_frame_ms_p95
-    assert stats.control_to_frame_ms_p50 <= stats.control_to_presented_ms_p50 <= stats.control_to_presented_ms_p95
+    assert (
+        stats.control_to_frame_ms_p50
+        <= stats.control_to_presented_ms_p50
+        <= stats.control_to_presented_ms_p95
+    )
     assert stats.generation_ms_p50 > 0.0 and stats.frames > 0 and stats.fps > 0
     assert stats.rss_bytes > 1_000_000 and stats.executor.name == "stub" and stats.sessions == 1
 
@@ -337,14 +347,20 @@ async def test_no_more_frames_are_in_flight_than_the_client_allows() -> None:
 
 async def test_health_and_reflection_answer() -> None:
     async with serving() as here, grpc.aio.insecure_channel(here.server.address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        for service in ("", "dreamport.v1.PlayService", "dreamport.v1.WorldService"):
-            answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
-            assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
-        call = reflection.ServerReflectionInfo(
-            iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        check: Any = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
+        for service in ("", "dreamport.v1.PlayService", "dreamport.v1.WorldService"):
+            answer = await check(health_pb2.HealthCheckRequest(service=service))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        reflect: Any = channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        call = reflect(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
         names = [service.name async for answer in call for service in answer.list_services_response.service]
     assert {"dreamport.v1.PlayService", "dreamport.v1.WorldService", "grpc.health.v1.Health"} <= set(names)
 

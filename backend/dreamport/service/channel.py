@@ -31,7 +31,7 @@ def server_channel(max_message_bytes: int, max_calls: int) -> Options:
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
         ("grpc.keepalive_permit_without_calls", 1),
-        # A client that pings a little early is forgiven; one that does it all the time gets ENHANCE_YOUR_CALM.
+        # A client that pings a little early is forgiven; one that keeps at it gets ENHANCE_YOUR_CALM.
         ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS - 1_000),
         ("grpc.http2.max_ping_strikes", 3),
     ]

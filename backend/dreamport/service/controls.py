@@ -72,9 +72,9 @@ class ControlInbox:
         self._client_time_ns = control.client_time_ns
         self._held = control.buttons
         self._pose, self._intrinsics = pose, intrinsics
-        if len(self._arrivals_ns) < MAX_ARRIVALS:
-            self._arrivals_ns.append(now_ns)
         if not self.paused:
+            if len(self._arrivals_ns) < MAX_ARRIVALS:
+                self._arrivals_ns.append(now_ns)
             self._pressed |= control.pressed
             self._yaw = _clamp(self._yaw + yaw, MAX_PENDING_LOOK_DEG) if self._schema.look.yaw else 0.0
             self._pitch = (

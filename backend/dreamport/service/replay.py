@@ -48,14 +48,16 @@ def replay(
 ) -> ReplayResult:
     """Generate every frame of a session log again; with ``verify``, compare their hashes.
 
-    ``executor`` ``None`` takes the log's own. ``on_frame`` gets each frame, the start included. Raises
-    ``SessionLogError`` when the log is damaged, when the world's pack is not the one it was made with, or
-    when ``verify`` asks another executor for equal hashes.
+    ``executor`` and ``threads`` ``None`` take the log's own. ``on_frame`` gets each frame, the start
+    included. Raises ``SessionLogError`` when the log is damaged, when the world's pack is not the one it was
+    made with, or when ``verify`` asks another executor for equal hashes.
     """
     reader = SessionLogReader(log)
     header = reader.header
     if source is None:
-        source = CatalogueSource(worlds, executor or header.executor.name, threads)
+        wanted = executor or header.executor.name
+        threads = threads or header.executor.threads or None
+        source = CatalogueSource(worlds, wanted, threads, header.executor.precision)
     world = world_named(source.worlds(), header.world)
     if world.digest != header.digest:
         raise SessionLogError(

@@ -89,7 +89,7 @@ async def running_server(
     options.check()
     remove_leftovers()
     if source is None:
-        source = CatalogueSource(options.worlds, options.executor, options.threads)
+        source = CatalogueSource(options.worlds, options.executor, options.threads, options.precision)
     sessions = Sessions(options, source)
     if not sessions.worlds:
         raise ServerStartError(

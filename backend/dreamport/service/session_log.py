@@ -117,6 +117,7 @@ class SessionLogWriter:
                     "name": executor.name,
                     "device": executor.device,
                     "precision": executor.precision,
+                    "threads": executor.threads,
                 },
                 "seed": seed,
                 "start": start,
@@ -238,7 +239,10 @@ class SessionLogReader:
                     world=str(entry["world"]),
                     digest=str(entry["digest"]),
                     executor=ExecutorInfo(
-                        str(executor["name"]), str(executor["device"]), str(executor["precision"])
+                        str(executor["name"]),
+                        str(executor["device"]),
+                        str(executor["precision"]),
+                        threads=int(executor["threads"]),
                     ),
                     seed=int(entry["seed"]),
                     start=str(entry["start"]),

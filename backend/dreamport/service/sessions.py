@@ -214,6 +214,12 @@ class Sessions:
             try:
                 seat.stream.stop(Refusal(grpc.StatusCode.ABORTED, "Another stream resumed this session."))
                 await seat.left.wait()
+            except asyncio.CancelledError:
+                if seat.kept_lease is not None:
+                    self.desk.give_back(seat.kept_lease)
+                    seat.kept_lease = None
+                    self._park(seat)
+                raise
             finally:
                 seat.heir = False
         if seat.kept_lease is not None:

@@ -11,18 +11,27 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from dreamport.errors import WorldNotFoundError
+from dreamport.executors import Executor, GraphRunner, open_executor
+from dreamport.generator import Generator
 from dreamport.generator.types import WorldGenerator
 from dreamport.v1 import common_pb2, world_pb2
+from dreamport.worlds import Catalogue
+from dreamport.worlds.pack import WorldPack
+from dreamport.worlds.source import open_source
 
 
 @dataclass(frozen=True)
 class ExecutorInfo:
-    """What runs a world's graphs. ``fallback_reason``: why it is not the preferred one, or ``None``."""
+    """What runs a world's graphs. ``fallback_reason``: why it is not the preferred one, or ``None``.
+
+    ``threads``: how many it uses; 0 when it does not tell.
+    """
 
     name: str
     device: str
     precision: str
     fallback_reason: str | None = None
+    threads: int = 0
 
 
 class OpenWorld(Protocol):
@@ -56,19 +65,19 @@ class CatalogueSource:
     """The worlds of the catalogue, run by ``open_executor``."""
 
     def __init__(
-        self, paths: Sequence[Path] = (), executor: str = "auto", threads: int | None = None
+        self,
+        paths: Sequence[Path] = (),
+        executor: str = "auto",
+        threads: int | None = None,
+        precision: str = "f32",
     ) -> None:
-        from dreamport.worlds import Catalogue  # noqa: PLC0415  (tests with another source do not need it)
-
         self._catalogue = Catalogue(paths)
         self._executor = executor
         self._threads = threads
+        self._precision = precision
 
     def worlds(self) -> Sequence[world_pb2.World]:
         """Every readable world of the catalogue."""
-        from dreamport.worlds.pack import WorldPack  # noqa: PLC0415
-        from dreamport.worlds.source import open_source  # noqa: PLC0415
-
         return [
             describe(WorldPack(entry.manifest, entry.digest, open_source(entry.path)))
             for entry in self._catalogue.list()
@@ -77,58 +86,46 @@ class CatalogueSource:
 
     def open(self, name: str) -> OpenWorld:
         """Check the pack and load its graphs."""
-        from dreamport.executors import open_executor  # noqa: PLC0415
-
         pack = self._catalogue.get(name)
-        return PackWorld(pack, open_executor(pack, self._executor, self._threads))
+        return PackWorld(pack, open_executor(pack, self._executor, self._threads, self._precision))
 
 
 class PackWorld:
-    """A pack and the executor that all its sessions share, one graph at a time."""
+    """A pack and the executor that all its sessions share."""
 
-    def __init__(self, pack: Any, executor: Any) -> None:
+    def __init__(self, pack: WorldPack, executor: Executor) -> None:
         self._pack = pack
-        self._shared = TurnTaking(executor)
+        self._turns = TurnTaking(executor)
+        self._executor = ExecutorInfo(
+            executor.name, executor.device, executor.precision, executor.fallback_reason, executor.threads
+        )
 
     @property
     def executor(self) -> ExecutorInfo:
         """What runs it."""
-        return self._shared.info
+        return self._executor
 
     def generator(self, seed: int, start: str) -> WorldGenerator:
         """A generator on the shared executor."""
-        from dreamport.generator import Generator  # noqa: PLC0415
-
-        generator: WorldGenerator = Generator(self._pack, self._shared, seed, start)
-        return generator
+        return Generator(self._pack, self._turns, seed, start)
 
 
 class TurnTaking:
-    """An executor that several sessions' threads use in turn, graph by graph, so that no session waits for
-    another's whole frame.
+    """An executor that several sessions' threads use in turn, graph by graph: none waits for another's whole
+    frame.
     """
 
-    def __init__(self, executor: Any) -> None:
+    def __init__(self, executor: GraphRunner) -> None:
         self._executor = executor
         self._turn = threading.Lock()
-        self.name: str = executor.name
-        self.device: str = executor.device
-        self.precision: str = executor.precision
-        self.fallback_reason: str | None = executor.fallback_reason
-
-    @property
-    def info(self) -> ExecutorInfo:
-        """The executor's description."""
-        return ExecutorInfo(self.name, self.device, self.precision, self.fallback_reason)
 
     def run(self, graph: str, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """As the executor's own, one call at a time."""
         with self._turn:
-            outputs: dict[str, NDArray[Any]] = self._executor.run(graph, feeds)
-        return outputs
+            return self._executor.run(graph, feeds)
 
 
-def describe(pack: Any) -> world_pb2.World:
+def describe(pack: WorldPack) -> world_pb2.World:
     """The wire's view of a ``WorldPack``."""
     manifest = pack.manifest
     controls = manifest.controls
