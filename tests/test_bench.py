@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dreamport_tools.bench.measure import MINUTE, PlayMeasurement
+from dreamport_tools.bench.play import soak
 from dreamport_tools.bench.script import CONTROL_RATE_HZ, ROUND, input_at
 
 MS = 1_000_000
@@ -13,7 +14,7 @@ INTERVAL = 1 / CONTROL_RATE_HZ
 
 
 def test_every_control_is_answered_by_the_first_frame_that_applied_it() -> None:
-    seen = PlayMeasurement(begin_ns=0)
+    seen = PlayMeasurement(begin_ns=0, end_ns=MINUTE)
     for sequence, sent in ((1, 0), (2, 20 * MS), (3, 40 * MS)):
         seen.control_sent(sequence, sent)
     seen.frame_arrived(1, applied_sequence=2, now_ns=60 * MS)
@@ -24,7 +25,7 @@ def test_every_control_is_answered_by_the_first_frame_that_applied_it() -> None:
 
 
 def test_frame_rate_and_intervals_come_from_arrivals() -> None:
-    seen = PlayMeasurement(begin_ns=0)
+    seen = PlayMeasurement(begin_ns=0, end_ns=MINUTE)
     for index, at in enumerate((0, 50, 100, 150, 250)):
         seen.frame_arrived(index + 1, 0, at * MS)
     numbers = seen.numbers()
@@ -35,7 +36,7 @@ def test_frame_rate_and_intervals_come_from_arrivals() -> None:
 
 
 def test_warm_up_counts_for_nothing() -> None:
-    seen = PlayMeasurement(begin_ns=1000 * MS)
+    seen = PlayMeasurement(begin_ns=1000 * MS, end_ns=MINUTE)
     seen.control_sent(1, 10 * MS)
     seen.frame_arrived(1, 1, 900 * MS)
     seen.memory_seen(10**12, 900 * MS)
@@ -50,15 +51,15 @@ def test_warm_up_counts_for_nothing() -> None:
 
 
 def test_gaps_in_frame_ids_are_dropped_frames() -> None:
-    seen = PlayMeasurement(begin_ns=0)
+    seen = PlayMeasurement(begin_ns=0, end_ns=MINUTE)
     for frame_id, at in ((5, 0), (6, 50), (9, 100)):
         seen.frame_arrived(frame_id, 0, at * MS)
     assert seen.numbers().dropped == 2
 
 
 def test_a_soak_reports_whole_minutes_only() -> None:
-    seen = PlayMeasurement(begin_ns=0)
-    for tenth in range(1500):  # 150 s at 10 fps
+    seen = PlayMeasurement(begin_ns=0, end_ns=5 * MINUTE // 2)
+    for tenth in range(1500):  # 150 s at 10 fps, the last frame a little before the end
         now = tenth * MINUTE // 600
         seen.frame_arrived(tenth + 1, 0, now)
         seen.memory_seen(100_000_000 + tenth * 1000, now)
@@ -67,9 +68,24 @@ def test_a_soak_reports_whole_minutes_only() -> None:
     assert minutes[0].rss_mb < minutes[1].rss_mb == pytest.approx(101.2)
 
 
+def test_the_last_minute_of_a_soak_counts_although_its_last_frame_came_before_its_end() -> None:
+    seen = PlayMeasurement(begin_ns=0, end_ns=2 * MINUTE)
+    for second in range(120):
+        seen.frame_arrived(second + 1, 0, second * MINUTE // 60)
+    assert [minute.fps for minute in seen.numbers().minutes] == [1.0, 1.0]
+
+
+def test_a_soak_compares_its_last_minute_with_its_first() -> None:
+    minutes = [
+        {"minute": n, "fps": fps, "rss_mb": rss} for n, fps, rss in ((1, 20.0, 200.0), (2, 19.0, 210.0))
+    ]
+    assert soak(minutes) == {"soak": {"minutes": 2, "fps_change": -0.05, "rss_change": 0.05}}
+    assert soak(minutes[:1]) == {}
+
+
 def test_a_run_without_frames_says_so() -> None:
     with pytest.raises(ValueError, match="0 frames arrived"):
-        PlayMeasurement(begin_ns=0).numbers()
+        PlayMeasurement(begin_ns=0, end_ns=MINUTE).numbers()
 
 
 def test_the_script_walks_turns_and_stands() -> None:

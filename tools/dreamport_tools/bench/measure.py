@@ -36,10 +36,11 @@ class PlayNumbers:
 
 
 class PlayMeasurement:
-    """Collects from ``begin_ns`` on; what came before is warm-up and counts for nothing."""
+    """Collects from ``begin_ns`` to ``end_ns``; what comes before is warm-up and counts for nothing."""
 
-    def __init__(self, begin_ns: int) -> None:
+    def __init__(self, begin_ns: int, end_ns: int) -> None:
         self._begin = begin_ns
+        self._end = end_ns
         self._waiting: deque[tuple[int, int]] = deque()
         self._latencies_ns: list[int] = []
         self._arrivals_ns: list[int] = []
@@ -92,7 +93,7 @@ class PlayMeasurement:
 
     def _minutes(self) -> tuple[Minute, ...]:
         arrivals = np.asarray(self._arrivals_ns, np.int64)
-        whole = int((arrivals[-1] - self._begin) // MINUTE)
+        whole = (self._end - self._begin) // MINUTE
         found = []
         for minute in range(whole):
             begin, end = self._begin + minute * MINUTE, self._begin + (minute + 1) * MINUTE

@@ -62,7 +62,7 @@ async def play(options: PlayerOptions) -> dict[str, Any]:
         async with await opening as stream:
             begin_ns = time.monotonic_ns() + round(options.warm_up_s * SECOND)
             end_ns = begin_ns + round(options.seconds * SECOND)
-            seen = PlayMeasurement(begin_ns)
+            seen = PlayMeasurement(begin_ns, end_ns)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_send_controls(stream, seen, end_ns))
                 receiving = tasks.create_task(_receive(stream, seen, end_ns))
