@@ -6,12 +6,14 @@ import math
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from dreamport.models.codec import CodecConfig, Decoder, Encoder  # noqa: E402
-from dreamport.models.dit import CausalDiT, DiTConfig  # noqa: E402
-from dreamport.models.motion import MotionConfig, MotionHead  # noqa: E402
-from dreamport.models.reprojection import Reprojection  # noqa: E402
+import torch
+
+from dreamport.models.codec import CodecConfig, Decoder, Encoder
+from dreamport.models.dit import CausalDiT, DiTConfig
+from dreamport.models.motion import MotionConfig, MotionHead
+from dreamport.models.reprojection import Reprojection
 
 CONFIG = DiTConfig(latent_channels=4, latent_height=6, latent_width=10, width=48, layers=2, heads=2)
 HEIGHT, WIDTH, NEAR = 48, 80, 0.35

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from dreamport_training import objectives as o  # noqa: E402
+import torch
+
+from dreamport_training import objectives as o
 
 
 def test_the_clean_latent_is_found_again_from_the_true_velocity() -> None:

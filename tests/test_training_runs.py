@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from dreamport_training.runs import Stage  # noqa: E402
+import torch
+
+from dreamport_training.runs import Stage
 
 
 def stage_in(folder: Path, steps: int) -> Stage:

@@ -66,9 +66,7 @@ class Pose:
         return Pose((px, py, pz), (qx, qy, qz, qw))
 
     @staticmethod
-    def from_yaw_pitch(
-        position: tuple[float, float, float], yaw_deg: float, pitch_deg: float = 0.0
-    ) -> Pose:
+    def from_yaw_pitch(position: tuple[float, float, float], yaw_deg: float, pitch_deg: float = 0.0) -> Pose:
         """Level camera looking along +z at yaw 0; yaw turns right, pitch looks down, in degrees."""
         hy, hp = math.radians(yaw_deg) / 2, -math.radians(pitch_deg) / 2
         # Turn about the world's y axis (down), then about the camera's own x axis.
@@ -98,13 +96,17 @@ class Pose:
 
 
 def camera_rays(
-    camera_to_world: NDArray[np.floating], intrinsics: NDArray[np.floating], height: int, width: int,
+    camera_to_world: NDArray[np.floating],
+    intrinsics: NDArray[np.floating],
+    height: int,
+    width: int,
     stride: int,
 ) -> Float32:
     """Ray origin and unit direction in level coordinates at the centre of every ``stride`` x ``stride`` cell.
 
     The six channels LingBot-World uses (origin, direction; arXiv 2601.20540).
-    ``camera_to_world [4, 4]`` metres, ``intrinsics [4]`` pixels of the full frame; gives ``[6, height/stride, width/stride]``.
+    ``camera_to_world [4, 4]`` metres, ``intrinsics [4]`` pixels of the full frame; gives
+    ``[6, height/stride, width/stride]``.
     """
     fx, fy, cx, cy = (float(v) for v in intrinsics)
     m = np.asarray(camera_to_world, np.float64)
