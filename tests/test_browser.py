@@ -238,6 +238,35 @@ def test_screenshots_are_kept(report: Report) -> None:
     assert {"desktop-start.png", "desktop-depth.png", "desktop-card.png", "phone-walking.png"} <= names
 
 
+# --- the shipped world -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world_report(default_world: Path) -> Report:
+    """The same play in the world that the package ships."""
+    return play(ARTIFACTS / "world", source=None)
+
+
+def test_the_shipped_world_is_walked_through_in_the_browser(world_report: Report) -> None:
+    moves = world_report["moves"]
+    assert travel(moves["forward"])[0] > travel(moves["still"])[0] + 0.2
+    assert travel(moves["turnLeft"])[2] < -5
+    assert travel(moves["turnRight"])[2] > 5
+    assert world_report["recovered"]["connection"] == "live"
+
+
+def test_the_shipped_worlds_picture_follows_the_keys(world_report: Report) -> None:
+    moves = world_report["moves"]
+    assert motions(moves["turnLeft"])[0] > 1
+    assert motions(moves["turnRight"])[0] < -1
+    assert motions(moves["forward"])[1] > motions(moves["still"])[1]
+
+
+def test_the_shipped_world_plays_silently_and_alone(world_report: Report) -> None:
+    assert world_report["console"] == []
+    assert len({url.split("/")[2] for url in world_report["requests"] if "://" in url[:6]}) == 1
+
+
 # --- what the page is made of ----------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
+from socket import SHUT_RDWR
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -270,14 +271,16 @@ def test_the_relay_plays_a_session_from_open_to_goodbye(page: ServedPage) -> Non
 
 
 def test_a_page_that_was_cut_off_goes_on_from_the_same_place(page: ServedPage) -> None:
-    socket = dial(page)
-    socket.send(open_request())
-    opened = receive(socket, "opened").opened
-    socket.send(request(control=play_pb2.Control(sequence=1, client_time_ns=1, buttons=1, look_yaw_deg=8)))
-    frame = receive(socket, "frame").frame
-    while frame.index < 10:
+    with dial(page) as socket:
+        socket.send(open_request())
+        opened = receive(socket, "opened").opened
+        socket.send(
+            request(control=play_pb2.Control(sequence=1, client_time_ns=1, buttons=1, look_yaw_deg=8))
+        )
         frame = receive(socket, "frame").frame
-    socket.socket.close()
+        while frame.index < 10:
+            frame = receive(socket, "frame").frame
+        socket.socket.shutdown(SHUT_RDWR)
     with dial(page) as socket:
         socket.send(open_request(resume_token=opened.resume_token))
         again = receive(socket, "opened").opened
@@ -301,19 +304,18 @@ def test_a_status_reaches_the_page_with_its_message(page: ServedPage) -> None:
 
 def test_a_full_server_says_when_to_come_back(page: ServedPage) -> None:
     assert page.settles_at(0)
-    players = [dial(page) for _ in range(2)]
-    for player in players:
-        player.send(open_request())
-        receive(player, "opened")
-    with dial(page) as socket:
+    with dial(page) as first, dial(page) as second, dial(page) as socket:
+        for player in (first, second):
+            player.send(open_request())
+            receive(player, "opened")
         socket.send(open_request())
         end, code = end_of(socket)
-    assert code == 4008
-    assert end["error"]["code"] == "resource_exhausted"  # type: ignore[index]
-    assert int(end["metadata"]["grpc-retry-pushback-ms"]) > 0  # type: ignore[index]
-    for player in players:
-        assert receive(player, "frame").frame.id > 0, "the others play on"
-        leave(player)
+        assert code == 4008
+        assert end["error"]["code"] == "resource_exhausted"  # type: ignore[index]
+        assert int(end["metadata"]["grpc-retry-pushback-ms"]) > 0  # type: ignore[index]
+        for player in (first, second):
+            assert receive(player, "frame").frame.id > 0, "the others play on"
+            leave(player)
 
 
 def test_bytes_that_are_no_message_end_only_their_own_call(page: ServedPage) -> None:
