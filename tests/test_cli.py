@@ -307,3 +307,13 @@ def test_the_default_world_is_shown_by_default(home: Home, default_world: Path) 
     shown = home.json("worlds", "show")
     assert shown["path"] == str(default_world)
     assert home.json("worlds", "validate", "default")["valid"] is True
+
+
+def test_train_and_export_hand_their_options_to_the_training_package(home: Home, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    assert "--preset" in home.run("train", "--help").stdout
+    assert "--frame-rate" in home.run("export", "--help").stdout
+    nowhere = tmp_path / "nowhere"
+    assert_one_clear_line(
+        home.run("train", nowhere, "--out", tmp_path / "run"), "nowhere", "dreamport capture"
+    )
