@@ -54,7 +54,7 @@ def install_python_packages() -> None:
     """Make the virtual environment and install this checkout, editable, with its extras."""
     if not PYTHON.exists():
         run("venv", [sys.executable, "-m", "venv", VENV])
-    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet"]
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "-qq"]
     run("install torch", [*pip, TORCH])
     run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,dev]"])
 
