@@ -108,7 +108,7 @@ def results(pack: WorldPack, folder: Path, tmp_path_factory: pytest.TempPathFact
     )
     assert {"rollouts", "control", "motion", "coming back after 1 s"} <= set(told)
     assert json.loads((out / "results.json").read_text()) == found
-    assert "Stub" not in (out / "report.html").read_text() or (out / "report.html").stat().st_size > 20_000
+    assert "<h2>Film strips</h2>" in (out / "report.html").read_text()
     return found
 
 
@@ -123,8 +123,8 @@ def test_a_pack_is_measured_from_its_folder_to_its_results(results: dict[str, An
     assert results["motion"]["position_error_m"]["4s"] < 1e-3
     assert results["motion"]["yaw_error_deg"]["4s"] < 1e-2
     assert results["motion"]["wall_rate"] == 0.0
-    # It shows the captured view next to the camera, so a turn is seen and home looks like home.
-    assert results["counterfactual"]["turn"] == 1.0
+    assert results["counterfactual"]["trials"] == 2
+    # The loops of this plan last a second, not ten.
     assert results["revisit"]["psnr_10s"] is None
 
 

@@ -17,9 +17,9 @@ from dreamport_tools.evaluate.rollouts import World
 FORWARD_NAMES = ("forward", "move_forward")
 CLEAR_AHEAD_M = 4.0
 """A forward trial starts where nothing stands in front of the camera for this far."""
-MIN_SHIFT_PX = 0.5
-"""Left and right must differ by at least this much picture shift a frame."""
-MIN_EXPANSION = 0.002
+MIN_SHIFT_PX = 2.0
+"""Left and right must differ by at least this much picture shift a frame (3 degrees: 17 px at 320 pixels)."""
+MIN_EXPANSION = 0.005
 """Forward must grow the picture by at least this much more a frame than standing still."""
 
 
@@ -102,13 +102,16 @@ def run_trials(
 
 
 def turned_rightly(shift_left: float, shift_right: float) -> bool:
-    """Turning left moves the picture right, turning right moves it left, clearly apart."""
-    return shift_left > 0 > shift_right and shift_left - shift_right >= MIN_SHIFT_PX
+    """Turning left moves the picture further to the right than turning right does, clearly apart.
+
+    Only the difference counts: a start in the middle of a side step moves both pictures alike.
+    """
+    return shift_left - shift_right >= MIN_SHIFT_PX
 
 
 def walked_rightly(expansion_forward: float, expansion_still: float) -> bool:
-    """Walking forward makes the picture grow, clearly more than standing still does."""
-    return expansion_forward > 0 and expansion_forward - expansion_still >= MIN_EXPANSION
+    """Walking forward makes the picture grow clearly more than standing still does."""
+    return expansion_forward - expansion_still >= MIN_EXPANSION
 
 
 def share_correct(trials: Sequence[Trial]) -> float | None:
