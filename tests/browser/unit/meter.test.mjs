@@ -18,6 +18,15 @@ test("a pause is no frame interval", () => {
   for (const at of [1100, 1150]) clock.tick(at);
   assert.deepEqual(clock.intervals.map(({ interval }) => interval), [50, 50, 50, 50]);
   assert.equal(clock.fps(1200), 20);
+  clock.break();
+  assert.equal(clock.fps(1250), null);
+});
+
+test("a world of seconds a frame still has a rate", () => {
+  const clock = new FrameClock(12_000);
+  for (const at of [0, 4000]) clock.tick(at);
+  assert.equal(clock.fps(7000), 0.25);
+  assert.equal(clock.fps(9000), 0.2);
 });
 
 test("each control is timed once, at the first frame that applied it", () => {

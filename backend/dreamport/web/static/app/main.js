@@ -118,14 +118,14 @@ function opened(opened, fresh) {
 
 /** @type {import("./net/session.js").Handlers["state"]} */
 function showState(state, end, retryAt) {
-  const words = { connecting: "Connecting", live: "Live", resuming: "Reconnecting", full: "Server full", failed: "Stopped" };
+  const words = { connecting: "Connecting", opening: "Opening", live: "Live", resuming: "Reconnecting", full: "Server full", failed: "Stopped" };
   document.body.dataset.state = state === "live" && session.paused ? "paused" : state;
   say(state === "live" && session.paused ? "Paused" : words[state], end?.message ?? "");
   const wait = byId("wait", HTMLElement);
-  wait.hidden = state !== "connecting" && state !== "resuming" && state !== "live";
+  wait.hidden = state === "failed" || state === "full";
   if (state === "live" && session.opened) wait.hidden = session.opened.resumed;
-  byId("wait-text", HTMLElement).textContent =
-    state === "resuming" ? `${end?.message ?? ""} Resuming where you were.` : state === "live" ? "Opening the world" : "Connecting to the backend";
+  const waits = { connecting: "Connecting to the backend", opening: "Opening the world", resuming: `${end?.message ?? ""} Resuming where you were.` };
+  byId("wait-text", HTMLElement).textContent = state in waits ? waits[/** @type {keyof typeof waits} */ (state)] : "Waiting for the first frame";
   if (state === "full" || state === "failed") fault.show(end ?? { code: "unknown", message: "", retryMs: null }, retryAt);
   else fault.hide();
   if (state === "resuming" || state === "failed" || state === "full") hud.pause();
@@ -263,7 +263,8 @@ function showHelp() {
 
 /** @param {string} text @returns {bigint | null} */
 function seedFrom(text) {
-  return /^\d{1,19}$/.test(text.trim()) ? BigInt(text.trim()) : null;
+  const seed = /^\d{1,20}$/.test(text.trim()) ? BigInt(text.trim()) : null;
+  return seed !== null && seed < 1n << 64n ? seed : null;
 }
 
 // --- wiring -----------------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ onClick("load", () => {
 });
 onClick("seed-apply", () => {
   const seed = seedFrom(byId("seed", HTMLInputElement).value);
-  if (seed === null) toast("A seed is a whole number, zero or more.");
+  if (seed === null) toast("A seed is a whole number from 0 to 18446744073709551615.");
   else session.reset({ seed });
 });
 onClick("veil", () => {

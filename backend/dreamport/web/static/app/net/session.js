@@ -10,7 +10,7 @@ import { PlaySocket } from "./socket.js";
 /** @typedef {import("../../vendor/wire.js").Stats} Stats */
 /** @typedef {import("../input/controls.js").Sample} Sample */
 /** @typedef {{ world: string, start: string, seed: bigint | null }} Choice what to play; empty names take the server's first */
-/** @typedef {"connecting" | "live" | "resuming" | "full" | "failed"} State */
+/** @typedef {"connecting" | "opening" | "live" | "resuming" | "full" | "failed"} State */
 
 const PROTOCOL_VERSION = 1;
 const JPEG_QUALITY = 92;
@@ -163,6 +163,7 @@ export class Session {
 
   /** @param {PlaySocket} socket */
   #open(socket) {
+    if (this.state === "connecting") this.#set("opening");
     const { world, start, seed } = this.choice;
     socket.send({
       case: "open",

@@ -62,13 +62,15 @@ export class FrameClock {
   }
 
   /**
-   * Frames a second over the last two seconds.
+   * Frames a second over the last two seconds; of the last two frames where they are further apart.
    * @param {number} now
-   * @returns {number | null} null without frames
+   * @returns {number | null} null without frames, and after a break
    */
   fps(now) {
+    const newest = this.intervals.at(-1);
+    if (!newest || this.last === null) return null;
     const recent = this.intervals.filter(({ at }) => at > now - 2000);
-    if (recent.length === 0) return null;
+    if (recent.length === 0) return 1000 / Math.max(newest.interval, now - this.last);
     const total = recent.reduce((sum, { interval }) => sum + interval, 0);
     return (1000 * recent.length) / total;
   }

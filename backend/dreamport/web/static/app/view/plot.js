@@ -18,7 +18,7 @@ export class IntervalPlot {
         padding: [6, 4, 8, 0],
         legend: { show: false },
         cursor: { show: false },
-        scales: { x: { time: false, range: [-this.span, 0] }, y: { range: (_plot, _low, high) => [0, Math.max(2 * this.expected, Math.min(high * 1.1, 12 * this.expected))] } },
+        scales: { x: { time: false, range: [-this.span, 0] }, y: { range: (_plot, _low, high) => [0, Math.max(2 * this.expected, Math.min(high * 1.1, 40 * this.expected))] } },
         axes: [
           { ...axis, show: false },
           { ...axis, size: 46, gap: 4, values: (_plot, ticks) => ticks.map((tick) => `${tick} ms`), space: 26 },
