@@ -231,7 +231,9 @@ def test_a_small_copy_keeps_poses_exactly_and_pictures_closely(
     recorded: Path, level: Level, tmp_path: Path
 ) -> None:
     source = Dataset(recorded)
-    quality = compact_copy(source, tmp_path / "small", source.episodes("heldout"), frames=16, rate_factor=14)
+    quality = compact_copy(
+        source, tmp_path / "small", source.episodes("heldout"), frames=[16], rate_factor=14
+    )
     small = Dataset(tmp_path / "small")
     assert not small.info.lossless
     assert [len(episode) for episode in small] == [16]

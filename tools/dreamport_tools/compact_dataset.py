@@ -1,4 +1,4 @@
-"""A small copy of recorded episodes, to ship with the source: H.264 colour, everything else exact."""
+"""A small copy of recorded episodes, to ship with the source: H.265 colour, everything else exact."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class CopyQuality:
 
 
 def compact_copy(
-    source: Dataset, out: Path, episodes: Sequence[Episode], *, frames: int, rate_factor: int
+    source: Dataset, out: Path, episodes: Sequence[Episode], *, frames: Sequence[int], rate_factor: float
 ) -> CopyQuality:
-    """Copy the first ``frames`` frames of ``episodes`` of ``source`` to a new data set at ``out``.
+    """Copy the beginnings of ``episodes`` of ``source``, ``frames`` of each, to a new data set at ``out``.
 
-    ``rate_factor`` is H.264's: lower is closer. Raises ``DatasetError`` when ``out`` holds episodes already.
+    ``rate_factor`` is H.265's: lower is closer. Raises ``DatasetError`` when ``out`` holds episodes already.
     """
     info = replace(source.info, lossless=False)
     create_dataset(out, info)
     if len(Dataset(out)):
         raise DatasetError(f"{out} holds episodes already; copy into an empty folder")
-    for index, episode in enumerate(episodes):
-        _copy(episode, out, index, min(frames, len(episode)), rate_factor)
+    for index, (episode, count) in enumerate(zip(episodes, frames, strict=True)):
+        _copy(episode, out, index, min(count, len(episode)), rate_factor)
     errors = np.concatenate(
         [
             [np.mean((copy.colour(i).astype(float) - episode.colour(i)) ** 2) for i in range(len(copy))]
@@ -45,7 +45,7 @@ def compact_copy(
     return CopyQuality(_psnr(float(errors.mean())), _psnr(float(errors.max())), size)
 
 
-def _copy(episode: Episode, out: Path, index: int, frames: int, rate_factor: int) -> None:
+def _copy(episode: Episode, out: Path, index: int, frames: int, rate_factor: float) -> None:
     info = replace(episode.info, lossless=False)
     header, *events = episode.raw()
     tics = len(events) // max(1, len(episode) - 1)

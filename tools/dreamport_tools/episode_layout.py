@@ -34,7 +34,7 @@ DEPTH_UNITS_PER_METRE = 1000.0  # 16 bits of millimetres; 0 means no surface (sk
 class DatasetInfo:
     """What all episodes of a data set share.
 
-    ``intrinsics`` fx, fy, cx, cy in pixels; ``lossless`` false for a small copy with H.264 colour.
+    ``intrinsics`` fx, fy, cx, cy in pixels; ``lossless`` false for a small copy with H.265 colour.
     """
 
     name: str
@@ -69,7 +69,7 @@ class DatasetInfo:
             "video_path": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mkv",
             "raw_path": "raw/episode-{episode_index:06d}.jsonl",
             "features": {
-                COLOUR: {**video, "codec": "ffv1" if self.lossless else "h264"},
+                COLOUR: {**video, "codec": "ffv1" if self.lossless else "hevc"},
                 DEPTH: {**video, "shape": [self.height, self.width, 1], "pixel_format": "gray16le"},
                 "action.buttons": {"dtype": "uint32", "shape": [1]},
                 "action.look_deg": {"dtype": "float32", "shape": [2], "names": ["yaw_right", "pitch_down"]},

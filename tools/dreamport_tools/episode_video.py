@@ -1,6 +1,6 @@
 """The videos of an episode, through PyAV.
 
-Recordings are FFV1: lossless, and every frame stands on its own. Small copies hold their colour as H.264
+Recordings are FFV1: lossless, and every frame stands on its own. Small copies hold their colour as H.265
 4:4:4 with few key frames; their depth stays lossless.
 """
 
@@ -20,28 +20,31 @@ Pixels = Literal["rgb24", "gray16le"]
 _STORED = {"rgb24": "bgr0", "gray16le": "gray16le"}
 _SMALL_GOP = 60
 # Plain squared error is what a small copy is judged by: no psychovisual or adaptive quantisation.
-_H264 = {"preset": "veryslow", "tune": "psnr", "aq-mode": "0", "threads": "1"}
+_H265 = (
+    "crf={quality}:aq-mode=0:psy-rd=0:psy-rdoq=0:tskip=1:bframes=8:ref=5:keyint={gop}:pools=1:log-level=none"
+)
 
 
 class VideoWriter:
     """Writes pictures ``[height, width(, 3)]`` of one kind to a Matroska file.
 
-    ``quality`` ``None`` is lossless with every frame a key frame. A number is H.264's constant rate factor
+    ``quality`` ``None`` is lossless with every frame a key frame. A number is H.265's constant rate factor
     for colour, and lossless with few key frames for depth.
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], pixels: Pixels, frame_rate: int, quality: int | None = None
+        self, path: Path, size: tuple[int, int], pixels: Pixels, frame_rate: int, quality: float | None = None
     ) -> None:
         self._pixels = pixels
         self._container: Any = av.open(str(path), "w", format="matroska")
         lossy = quality is not None and pixels == "rgb24"
-        self._stream: Any = self._container.add_stream("libx264" if lossy else "ffv1", rate=frame_rate)
+        self._stream: Any = self._container.add_stream("libx265" if lossy else "ffv1", rate=frame_rate)
         self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv444p" if lossy else _STORED[pixels]
+        self._stream.pix_fmt = "yuv444p10le" if lossy else _STORED[pixels]
         self._stream.gop_size = 1 if quality is None else _SMALL_GOP
         if lossy:
-            self._stream.options = {**_H264, "crf": str(quality)}
+            parameters = _H265.format(quality=quality, gop=_SMALL_GOP)
+            self._stream.options = {"preset": "slow", "x265-params": parameters}
         elif quality is not None:
             self._stream.options = {"level": "3", "coder": "2", "context": "1"}
         self._stream.thread_count = 1

@@ -69,7 +69,14 @@ class EpisodeWriter:
     """
 
     def __init__(
-        self, root: Path, info: DatasetInfo, index: int, *, seed: int, split: str, quality: int | None = None
+        self,
+        root: Path,
+        info: DatasetInfo,
+        index: int,
+        *,
+        seed: int,
+        split: str,
+        quality: float | None = None,
     ) -> None:
         self._root, self._info, self._index, self._seed, self._split = root, info, index, seed, split
         self._folder = root / ".unfinished" / f"{index:06d}-{os.getpid()}"
