@@ -176,7 +176,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, source / name)
     for name in ("backend", "training", "tools"):
         shutil.copytree(
@@ -231,7 +231,7 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     assert [
         name for name in names if "node_modules" in name or "/bundle/" in name or name.endswith(".pyc")
     ] == []
-    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert {"LICENSE", "NOTICE"} <= {name.rpartition("licenses/")[2] for name in names if "licenses/" in name}
 
 
 def test_the_base_install_stays_under_its_budget(wheel: Path) -> None:
