@@ -76,7 +76,7 @@ def install_browser() -> None:
         lacking("npm", "Install node 20 or newer; the tests and checks of page and contract are skipped.")
     else:
         for folder in NODE_PROJECTS:
-            # Not `npm ci`: it wants every platform's binaries in the lock, and not every registry has them all.
+            # Not `npm ci`: it wants every platform's binaries in the lock, and some registries lack some.
             run(f"install {folder.name}", [npm(), "install", "--no-save", "--no-fund", "--no-audit"], folder)
 
 
