@@ -55,7 +55,7 @@ PRESETS: dict[str, Preset] = {
         motion_budget=Budget(6000, 512, 2e-3),
         causal_budget=Budget(400, 8, 2e-3),
         consistency_budget=Budget(40, 8, 4e-4),
-        refine_budget=Budget(600, 4, 1e-3),
+        refine_budget=Budget(900, 4, 1e-3),
     ),
     # The same world, longer, on one data-centre GPU; every stage is one command of under ten minutes.
     "gpu": Preset(

@@ -135,7 +135,7 @@ def refine_decoder(
     rate: float,
     seed: int,
     device: str = "cpu",
-    detail_weight: float = 2.0,
+    detail_weight: float = 6.0,
 ) -> Decoder:
     """Train the decoder on the student's own latents under play conditions. Gives the averaged decoder."""
     torch.manual_seed(seed)
