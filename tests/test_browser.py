@@ -28,6 +28,8 @@ ARTIFACTS = ROOT / "artifacts" / "browser"
 LIMIT_S = 540
 FALLBACK = "openvino did not load in this test"
 
+pytestmark = pytest.mark.timeout(LIMIT_S + 60)
+
 Report = dict[str, Any]
 Grey = NDArray[np.float64]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
 from socket import SHUT_RDWR
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from dreamport.v1 import common_pb2, play_pb2, world_pb2
 from dreamport.web import WebServerError, running_web
@@ -26,10 +31,19 @@ def page() -> Iterator[ServedPage]:
         yield served
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One answer over HTTP, read to its end."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
 def get(
     page: ServedPage, path: str, method: str = "GET", body: bytes | None = None, **headers: str
-) -> http.client.HTTPResponse:
-    """One request with exactly this path and these headers (``_`` for ``-``); the body is read."""
+) -> Answer:
+    """One request with exactly this path and these headers (``_`` for ``-``)."""
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=WAIT_S)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.putrequest(method, path, skip_host="host" in named)
@@ -39,21 +53,20 @@ def get(
         connection.putheader("content-length", str(len(body)))
     connection.endheaders(body)
     response = connection.getresponse()
-    response.text = response.read()  # type: ignore[attr-defined]
+    answer = Answer(response.status, response.headers, response.read())
     connection.close()
-    return response
+    return answer
 
 
-def own_origin(page: ServedPage) -> str:
-    return f"http://127.0.0.1:{page.port}"
+def own_origin(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
-def dial(page: ServedPage, origin: str | None = "", **headers: str) -> ClientConnection:
+def dial(port: int, origin: str | None = "own") -> ClientConnection:
     """A WebSocket to the relay, as our own page opens it."""
     return connect(
-        f"ws://127.0.0.1:{page.port}/play",
-        origin=own_origin(page) if origin == "" else origin,  # type: ignore[arg-type]
-        additional_headers=headers,
+        f"ws://127.0.0.1:{port}/play",
+        origin=None if origin is None else Origin(own_origin(port) if origin == "own" else origin),
         compression=None,
         max_size=None,
         open_timeout=WAIT_S,
@@ -98,9 +111,19 @@ def receive(socket: ClientConnection, kind: str) -> play_pb2.PlayResponse:
             return response
 
 
-def end_of(socket: ClientConnection) -> tuple[dict[str, object], int]:
-    """How the call ended: the JSON that says so, and the code the socket closed with."""
-    end: dict[str, object] = {}
+@dataclass(frozen=True)
+class End:
+    """How a call ended: Connect's code and message, the metadata, and the code the socket closed with."""
+
+    code: str
+    message: str
+    metadata: dict[str, str]
+    closed: int
+
+
+def end_of(socket: ClientConnection) -> End:
+    """Wait for the call's end."""
+    end: dict[str, Any] = {}
     try:
         while True:
             data = socket.recv(timeout=WAIT_S)
@@ -111,7 +134,8 @@ def end_of(socket: ClientConnection) -> tuple[dict[str, object], int]:
                 assert kind != "opened", "the session was opened instead of refused"
     except ConnectionClosed as closed:
         assert closed.rcvd is not None, "the relay vanished instead of closing"
-        return end, closed.rcvd.code
+        error = end.get("error", {"code": "ok", "message": ""})
+        return End(error["code"], error["message"], end.get("metadata", {}), closed.rcvd.code)
 
 
 # --- what is served ----------------------------------------------------------------------------------
@@ -126,7 +150,7 @@ def test_every_file_that_the_page_names_is_served(page: ServedPage) -> None:
         seen.add(path)
         response = get(page, path)
         assert response.status == 200, path
-        text = response.text.decode()  # type: ignore[attr-defined]
+        text = response.body.decode()
         folder = path.rpartition("/")[0]
         for name in re.findall(
             r'(?:src|href)="([\w./-]+)"|^(?:import|export) [^;]*from "([^"]+)"', text, re.M
@@ -151,7 +175,7 @@ def test_every_answer_carries_the_security_headers(page: ServedPage) -> None:
 def test_a_file_that_has_not_changed_is_not_sent_again(page: ServedPage) -> None:
     first = get(page, "/app.css")
     again = get(page, "/app.css", if_none_match=first.headers["etag"])
-    assert (again.status, again.text) == (304, b"")  # type: ignore[attr-defined]
+    assert (again.status, again.body) == (304, b"")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +194,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(page: ServedPage) -> None
 def test_no_path_leaves_the_page(page: ServedPage, path: str) -> None:
     response = get(page, path)
     assert response.status == 404
-    assert b"import" not in response.text  # type: ignore[attr-defined]
+    assert b"import" not in response.body
 
 
 # --- who is refused ----------------------------------------------------------------------------------
@@ -190,7 +214,7 @@ def test_localhost_is_ours_too(page: ServedPage) -> None:
 )
 def test_another_page_cannot_open_the_relay(page: ServedPage, origin: str | None) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        dial(page, origin)
+        dial(page.port, origin)
     assert refused.value.response.status_code == 403
     assert page.sessions() == 0
 
@@ -217,18 +241,16 @@ async def test_a_port_that_is_taken_is_named(page: ServedPage) -> None:
 # --- the catalogue -----------------------------------------------------------------------------------
 
 
-def ask(
-    page: ServedPage, method: str, body: bytes, kind: str = "application/proto"
-) -> http.client.HTTPResponse:
+def ask(page: ServedPage, method: str, body: bytes, kind: str = "application/proto") -> Answer:
     path = f"/dreamport.v1.WorldService/{method}"
-    return get(page, path, "POST", body, origin=own_origin(page), content_type=kind)
+    return get(page, path, "POST", body, origin=own_origin(page.port), content_type=kind)
 
 
 def test_the_catalogue_is_that_of_the_service(page: ServedPage) -> None:
-    listed = world_pb2.ListWorldsResponse.FromString(ask(page, "ListWorlds", b"").text)  # type: ignore[attr-defined]
+    listed = world_pb2.ListWorldsResponse.FromString(ask(page, "ListWorlds", b"").body)
     assert [world.name for world in listed.worlds] == ["other-room", "stub-room"]
     wanted = world_pb2.GetWorldRequest(name="stub-room").SerializeToString()
-    world = world_pb2.GetWorldResponse.FromString(ask(page, "GetWorld", wanted).text).world  # type: ignore[attr-defined]
+    world = world_pb2.GetWorldResponse.FromString(ask(page, "GetWorld", wanted).body).world
     assert world.summary.licence == "CC0-1.0"
 
 
@@ -236,7 +258,7 @@ def test_a_call_that_fails_says_so_as_connect_does(page: ServedPage) -> None:
     wanted = world_pb2.GetWorldRequest(name="nowhere").SerializeToString()
     response = ask(page, "GetWorld", wanted)
     assert response.status == 404
-    assert json.loads(response.text)["code"] == "not_found"  # type: ignore[attr-defined]
+    assert json.loads(response.body)["code"] == "not_found"
     assert ask(page, "Play", b"").status == 404
     assert ask(page, "ListWorlds", b"", "text/plain").status == 415
     assert ask(page, "GetWorld", b"x" * 100_000).status == 413
@@ -246,7 +268,7 @@ def test_a_call_that_fails_says_so_as_connect_does(page: ServedPage) -> None:
 
 
 def test_the_relay_plays_a_session_from_open_to_goodbye(page: ServedPage) -> None:
-    with dial(page) as socket:
+    with dial(page.port) as socket:
         socket.send(open_request())
         opened = receive(socket, "opened").opened
         assert opened.world.summary.name == "stub-room"
@@ -263,15 +285,15 @@ def test_the_relay_plays_a_session_from_open_to_goodbye(page: ServedPage) -> Non
         assert receive(socket, "stats").stats.sessions == 1
         leave(socket)
     assert page.settles_at(0), "a page that leaves gives its lease back"
-    with dial(page) as socket:
+    with dial(page.port) as socket:
         socket.send(open_request(resume_token=opened.resume_token))
-        end, code = end_of(socket)
-        assert end["error"]["code"] == "not_found", "a session that was left on purpose is not kept"  # type: ignore[index]
-        assert code == 4005
+        end = end_of(socket)
+        assert end.code == "not_found", "a session that was left on purpose is not kept"
+        assert end.closed == 4005
 
 
 def test_a_page_that_was_cut_off_goes_on_from_the_same_place(page: ServedPage) -> None:
-    with dial(page) as socket:
+    with dial(page.port) as socket:
         socket.send(open_request())
         opened = receive(socket, "opened").opened
         socket.send(
@@ -281,7 +303,7 @@ def test_a_page_that_was_cut_off_goes_on_from_the_same_place(page: ServedPage) -
         while frame.index < 10:
             frame = receive(socket, "frame").frame
         socket.socket.shutdown(SHUT_RDWR)
-    with dial(page) as socket:
+    with dial(page.port) as socket:
         socket.send(open_request(resume_token=opened.resume_token))
         again = receive(socket, "opened").opened
         assert (again.resumed, again.session_id) == (True, opened.session_id)
@@ -294,70 +316,61 @@ def test_a_page_that_was_cut_off_goes_on_from_the_same_place(page: ServedPage) -
 
 
 def test_a_status_reaches_the_page_with_its_message(page: ServedPage) -> None:
-    with dial(page) as socket:
+    with dial(page.port) as socket:
         socket.send(open_request("nowhere"))
-        end, code = end_of(socket)
-    assert code == 4005
-    assert end["error"]["code"] == "not_found"  # type: ignore[index]
-    assert end["error"]["message"]  # type: ignore[index]
+        end = end_of(socket)
+    assert end.closed == 4005
+    assert end.code == "not_found"
+    assert end.message
 
 
 def test_a_full_server_says_when_to_come_back(page: ServedPage) -> None:
     assert page.settles_at(0)
-    with dial(page) as first, dial(page) as second, dial(page) as socket:
+    with dial(page.port) as first, dial(page.port) as second, dial(page.port) as socket:
         for player in (first, second):
             player.send(open_request())
             receive(player, "opened")
         socket.send(open_request())
-        end, code = end_of(socket)
-        assert code == 4008
-        assert end["error"]["code"] == "resource_exhausted"  # type: ignore[index]
-        assert int(end["metadata"]["grpc-retry-pushback-ms"]) > 0  # type: ignore[index]
+        end = end_of(socket)
+        assert end.closed == 4008
+        assert end.code == "resource_exhausted"
+        assert int(end.metadata["grpc-retry-pushback-ms"]) > 0
         for player in (first, second):
             assert receive(player, "frame").frame.id > 0, "the others play on"
             leave(player)
 
 
 def test_bytes_that_are_no_message_end_only_their_own_call(page: ServedPage) -> None:
-    with dial(page) as player, dial(page) as socket:
+    with dial(page.port) as player, dial(page.port) as socket:
         player.send(open_request())
         receive(player, "opened")
         socket.send(b"\xff" * 100)
-        end, code = end_of(socket)
-        assert end["error"]["code"] in ("invalid_argument", "internal")  # type: ignore[index]
-        assert code in (4003, 4013)
+        end = end_of(socket)
+        assert end.code in ("invalid_argument", "internal")
+        assert end.closed in (4003, 4013)
         assert receive(player, "frame").frame.id > 0
         leave(player)
 
 
 def test_text_is_refused(page: ServedPage) -> None:
-    with dial(page) as socket:
+    with dial(page.port) as socket:
         socket.send("hello")
-        assert end_of(socket)[1] == 1003
+        assert end_of(socket).closed == 1003
 
 
 def test_a_message_over_the_limit_is_refused(page: ServedPage) -> None:
-    with dial(page) as socket:
+    with dial(page.port) as socket:
         socket.send(b"\0" * 200_000)
-        assert end_of(socket)[1] == 1009
+        assert end_of(socket).closed == 1009
 
 
-def test_a_backend_that_is_not_there_is_named() -> None:
-    import asyncio
+async def test_a_backend_that_is_not_there_is_named() -> None:
+    def talk(port: int) -> End:
+        with dial(port) as socket:
+            socket.send(open_request())
+            return end_of(socket)
 
-    async def main() -> tuple[dict[str, object], int]:
-        async with running_web("127.0.0.1:9", port=0) as url:
-            port = int(url.rstrip("/").rpartition(":")[2])
-
-            def talk() -> tuple[dict[str, object], int]:
-                with connect(
-                    f"ws://127.0.0.1:{port}/play", origin=f"http://127.0.0.1:{port}", proxy=None
-                ) as socket:  # type: ignore[arg-type]
-                    socket.send(open_request())
-                    return end_of(socket)
-
-            return await asyncio.to_thread(talk)
-
-    end, code = asyncio.run(main())
-    assert code == 4014
-    assert "dreamport play" in end["error"]["message"]  # type: ignore[index]
+    async with running_web("127.0.0.1:9", port=0) as url:
+        end = await asyncio.to_thread(talk, int(url.rstrip("/").rpartition(":")[2]))
+    assert (end.code, end.closed) == ("unavailable", 4014)
+    assert "dreamport play" in end.message
