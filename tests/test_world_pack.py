@@ -91,6 +91,11 @@ class TestWholePack:
         data = (stub.path / "views.npz").read_bytes()
         assert (entry.bytes, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
 
+    def test_shares_its_views_between_sessions(self, stub: WorldPack) -> None:
+        pack = open_pack(stub.path)
+        assert pack.read_views() is pack.read_views()
+        assert not pack.read_views().colour_jpeg.flags.writeable
+
 
 class TestDamagedFolder:
     def test_refuses_a_changed_file(self, folder: Path) -> None:

@@ -28,7 +28,7 @@ Float32 = NDArray[np.float32]
 
 SESSION_VIEWS = 128
 SESSION_CANDIDATES = 16
-DECODED_VIEWS = 128
+DECODED_VIEWS = 48
 BLIND_SHARE = 0.15
 """A generated frame is remembered when memory could not fill this share of it."""
 

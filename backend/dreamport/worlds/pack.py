@@ -62,7 +62,11 @@ class WorldPack:
         return self.read(getattr(self.manifest.graphs, name))
 
     def read_views(self) -> Views:
-        """The captured views. Raises ``PackError``."""
+        """The captured views, read once and shared. Raises ``PackError``."""
+        return self._views
+
+    @cached_property
+    def _views(self) -> Views:
         return parse_views(self.read(self.manifest.views.file), self.manifest, f"{self.path}: the view bank")
 
     def start(self, name: str | None = None) -> Start:
