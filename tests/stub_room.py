@@ -181,7 +181,9 @@ class StubWorld:
     def __init__(self, room: StubRoom, kind: Callable[..., StubGenerator] = StubGenerator) -> None:
         self._room, self._kind = room, kind
 
-    def begin(self, recording: Recording, frame: int, *, seed: int, memory: bool = True) -> StubGenerator:
+    def begin(
+        self, recording: Recording, frame: int, *, seed: int, memory: bool = True, at_rest: bool = False
+    ) -> StubGenerator:
         return self._kind(self._room, recording, frame, memory)
 
 

@@ -183,7 +183,7 @@ def test_flow_without_opencv_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 def test_a_turn_counts_only_when_left_and_right_differ_clearly_with_the_right_sign() -> None:
     assert turned_rightly(4.0, -4.0)
-    assert turned_rightly(9.0, 1.0)  # begun in the middle of a step to the left
+    assert turned_rightly(9.0, 1.0)  # something else moves both to the right
     assert not turned_rightly(-4.0, 4.0)
     assert not turned_rightly(4.0, 4.0)
     assert not turned_rightly(0.1, -0.1)
@@ -192,7 +192,7 @@ def test_a_turn_counts_only_when_left_and_right_differ_clearly_with_the_right_si
 def test_a_walk_counts_only_when_the_picture_grows_more_than_at_rest() -> None:
     assert walked_rightly(0.02, 0.0)
     assert not walked_rightly(-0.02, 0.0)
-    assert walked_rightly(0.0, -0.02)  # begun while walking backward
+    assert walked_rightly(0.0, -0.02)  # something else shrinks both
     assert not walked_rightly(0.02, 0.02)
     assert not walked_rightly(0.001, 0.0)
 

@@ -84,9 +84,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 z += step * np.cos(np.radians(yaw))
             pose = room_pose(x, z, yaw)
             colour, depth = room(pose)
-            frame = RecordedFrame(
-                colour, depth, pose.matrix(), motion_state(pose).astype(np.float64), [0.0] * 8
-            )
+            state = motion_state(pose).astype(np.float64)
+            state[6:] = 0.01 * row
+            frame = RecordedFrame(colour, depth, pose.matrix(), state, [0.0] * 8)
             writer.add(replace(frame, buttons=buttons, look_deg=(3.0, 0.0)) if row else frame)
         writer.finish()
     write_walls(Walls(np.array([[-3.5, 3.5, 3.5, 3.5]]), np.ones((1, 2), np.bool_)), root / WALLS_FILE)
@@ -138,6 +138,21 @@ def test_a_start_is_the_recorded_frame_with_its_past(pack: WorldPack, folder: Pa
     assert executor.ran.count("denoise") == pack.manifest.cache.frames
     expected = [float(recording.buttons[30] & 1), float(recording.buttons[30] >> 1 & 1), 3.0, 0.0]
     assert executor.fed["denoise"]["control"].ravel().tolist() == pytest.approx(expected)
+
+
+def test_a_start_at_rest_has_the_place_of_the_recording_and_none_of_its_speed(
+    pack: WorldPack, folder: Path
+) -> None:
+    recording = Dataset(folder).episodes("heldout")[0]
+    executor = StubExecutor(pack)
+    world = PackWorld(pack, executor)
+    from dreamport.generator.types import FrameControl
+
+    for at_rest in (False, True, False):
+        world.begin(recording, 30, seed=0, at_rest=at_rest).step(FrameControl())
+        state = executor.fed["motion"]["state"][0]
+        assert np.allclose(state[:6], recording.motion_state[30][:6], atol=1e-5)
+        assert bool((state[6:] == 0).all()) is at_rest
 
 
 def test_teaching_puts_the_real_frame_and_state_in_place(pack: WorldPack, folder: Path) -> None:

@@ -47,6 +47,9 @@ def card_markdown(results: dict[str, Any], manifest: WorldManifest) -> str:
     lines += [f"| {t.name} | {t.wanted} | {t.reached} | {verdicts[t.met]} |" for t in targets(results)]
     lines += [
         "",
+        "Sharpness is the variance of the Laplacian. Taken as the mean squared gradient it is "
+        f"{_gradients(results['drift'])} of real play at frame 16, frame 64 and second 60.",
+        "",
         "| PSNR, dB, at frame | " + " | ".join(str(h) for h in HORIZONS) + " |",
         "|---|" + "---|" * len(HORIZONS),
     ]
@@ -83,6 +86,11 @@ def card_markdown(results: dict[str, Any], manifest: WorldManifest) -> str:
     if manifest.provenance.notes:
         lines += [manifest.provenance.notes, ""]
     return "\n".join(lines)
+
+
+def _gradients(drift: dict[str, Any]) -> str:
+    moments = ("frame_16", "frame_64", "second_60")
+    return ", ".join(_number(drift[moment]["gradient_ratio"], 2) for moment in moments)
 
 
 def _look(manifest: WorldManifest) -> str:

@@ -1,4 +1,7 @@
-"""Does the world obey? Same start and seed, two opposite inputs: the optical flow must tell them apart."""
+"""Does the world obey? Same start and seed, two opposite inputs: the optical flow must tell them apart.
+
+The player starts at rest: speed left over from the recording would move the picture whatever the input.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +107,7 @@ def run_trials(
 def turned_rightly(shift_left: float, shift_right: float) -> bool:
     """Turning left moves the picture further to the right than turning right does, clearly apart.
 
-    Only the difference counts: a start in the middle of a side step moves both pictures alike.
+    Only the difference counts: what moves both pictures alike says nothing about the controls.
     """
     return shift_left - shift_right >= MIN_SHIFT_PX
 
@@ -131,7 +134,7 @@ def _hold(
     world: World, recording: Recording, start: int, control: FrameControl, *, frames: int, seed: int
 ) -> list[Picture]:
     """The start and ``frames`` generated pictures while one input is held."""
-    generator = world.begin(recording, start, seed=seed)
+    generator = world.begin(recording, start, seed=seed, at_rest=True)
     pictures = [generator.start_frame.colour]
     for _ in range(frames):
         pictures.append(generator.step(control).colour)

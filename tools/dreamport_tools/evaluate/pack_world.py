@@ -18,6 +18,7 @@ from dreamport_tools.episodes import DatasetInfo
 from dreamport_tools.evaluate.recording import Recording
 
 START_JPEG_QUALITY = 100
+SPEED = slice(6, 9)
 
 
 class PackWorld:
@@ -26,17 +27,22 @@ class PackWorld:
     def __init__(self, pack: WorldPack, executor: Executor) -> None:
         self._pack, self._executor = pack, executor
         self._generators: dict[bool, TaughtGenerator] = {}
-        self._begun: dict[bool, tuple[tuple[int, int, int], bytes]] = {}
+        self._begun: dict[bool, tuple[tuple[int, int, int, bool], bytes]] = {}
 
-    def begin(self, recording: Recording, frame: int, *, seed: int, memory: bool = True) -> TaughtGenerator:
-        """A generator that begins at frame ``frame``, primed with as many frames as the cache holds."""
-        key = (id(recording), frame, seed)
+    def begin(
+        self, recording: Recording, frame: int, *, seed: int, memory: bool = True, at_rest: bool = False
+    ) -> TaughtGenerator:
+        """A generator that begins at frame ``frame``, primed with as many frames as the cache holds.
+
+        ``at_rest`` takes away the speed that the player had there.
+        """
+        key = (id(recording), frame, seed, at_rest)
         last, snapshot = self._begun.get(memory, (None, b""))
         if last == key:
             # Priming takes a pass for each frame of the past: the same beginning is not computed twice.
             self._generators[memory].go_back(snapshot)
             return self._generators[memory]
-        start = self._start(recording, frame)
+        start = self._start(recording, frame, at_rest)
         if memory in self._generators:
             self._generators[memory].reset_to(seed, start)
         else:
@@ -50,7 +56,7 @@ class PackWorld:
         moved = self._executor.run("motion", {"state": state[None], "control": control[None]})
         return settled(moved["state"][0])
 
-    def _start(self, recording: Recording, frame: int) -> Start:
+    def _start(self, recording: Recording, frame: int, at_rest: bool) -> Start:
         manifest = self._pack.manifest
         builder = ViewsBuilder(manifest.depth.min_m, START_JPEG_QUALITY)
         rows = range(max(0, frame + 1 - manifest.cache.frames), frame + 1)
@@ -59,7 +65,10 @@ class PackWorld:
                 recording.colour(row), recording.depth(row), recording.pose[row], recording.intrinsics
             )
         controls = [control_vector(int(recording.buttons[r]), _look(recording, r), manifest) for r in rows]
-        data = builder.to_bytes(_state(recording, frame, manifest.motion.state_size), np.stack(controls))
+        state = _state(recording, frame, manifest.motion.state_size)
+        if at_rest:
+            state[SPEED] = 0.0
+        data = builder.to_bytes(state, np.stack(controls))
         return parse_start(data, manifest, "held-out", f"frame {frame} of a held-out episode")
 
 

@@ -150,8 +150,18 @@ def _drift(results: dict[str, Any], evidence: Evidence) -> str:
         ),
         table(("", *STATISTICS), rows),
         side_by_side(
-            plot(line_chart(ratios, FRAME_AXIS, "generated over real", log_x=True, band=band)),
-            plot(line_chart(minute, "second of free-running play", "sharpness over real play", band=band)),
+            plot(
+                line_chart(ratios, FRAME_AXIS, "generated over real", log_x=True, y_range=(0, 2), band=band)
+            ),
+            plot(
+                line_chart(
+                    minute,
+                    "second of free-running play",
+                    "sharpness over real play",
+                    y_range=(0, 2),
+                    band=band,
+                )
+            ),
         ),
         *strips,
     )
@@ -198,7 +208,9 @@ def _control(results: dict[str, Any], evidence: Evidence) -> str:
         ("turn", ("left", "right"), "px a frame"),
         ("walk", ("forward", "still"), "relative growth a frame"),
     ):
-        for trial in [t for t in evidence.trials if t.kind == kind][:2]:
+        tried = [t for t in evidence.trials if t.kind == kind]
+        wrong, right = ([t for t in tried if t.correct is verdict] for verdict in (False, True))
+        for trial in wrong[:2] + right[:2]:
             first, second = trial.measure
             strips.append(
                 strip(
@@ -227,9 +239,10 @@ def _motion(results: dict[str, Any], evidence: Evidence) -> str:
         for key, error in motion["position_error_m"].items()
     ]
     paths = []
+    shown = round(4 * evidence.frame_rate) + 1
     for run in evidence.runs[:: max(1, len(evidence.runs) // 8)][:8]:
-        paths.append(Series("engine", [(float(s[0]), float(s[2])) for s in run.recorded], 0))
-        predicted = [(float(s[0]), float(s[2])) for s in run.predicted]
+        paths.append(Series("engine", [(float(s[0]), float(s[2])) for s in run.recorded[:shown]], 0))
+        predicted = [(float(s[0]), float(s[2])) for s in run.predicted[:shown]]
         paths.append(Series("motion head", predicted, 1, dashed=True))
     walls: list[tuple[float, float, float, float]] = []
     if evidence.walls is not None:
@@ -238,7 +251,7 @@ def _motion(results: dict[str, Any], evidence: Evidence) -> str:
         "Motion head",
         paragraph(
             "Under the true controls, without pictures. Steps through a wall: "
-            f"{percent(motion['wall_rate'])}."
+            f"{percent(motion['wall_rate'])}. The plan shows four seconds of some runs."
         ),
         table(("", "position error", "yaw error"), rows),
         plot(plan_chart(walls, paths)),

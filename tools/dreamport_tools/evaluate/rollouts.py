@@ -69,9 +69,12 @@ class World(Protocol):
     """The world under test, begun anywhere in a recording."""
 
     def begin(
-        self, recording: Recording, frame: int, *, seed: int, memory: bool = True
+        self, recording: Recording, frame: int, *, seed: int, memory: bool = True, at_rest: bool = False
     ) -> TeachableGenerator:
-        """A generator whose start frame is frame ``frame`` of the recording, primed with those before it."""
+        """A generator whose start frame is frame ``frame`` of the recording, primed with those before it.
+
+        ``at_rest`` takes away the speed that the player had there.
+        """
         ...
 
 
