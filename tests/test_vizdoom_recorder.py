@@ -246,6 +246,18 @@ def test_a_small_copy_keeps_poses_exactly_and_pictures_closely(
     assert replay_episode(copy, level)
 
 
+def test_the_shipped_heldout_set_is_small_unseen_and_replays(level: Level) -> None:
+    root = Path(__file__).parents[1] / "benchmarks" / "heldout"
+    dataset = Dataset(root)
+    assert sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) < 5_000_000
+    assert set(dataset.seeds()) == set(dataset.seeds("heldout")) and min(dataset.seeds()) >= 9000
+    for episode in dataset:
+        assert replay_episode(episode, level)
+        # The engine now shows the episode's last frame.
+        error = np.mean((level.colour().astype(float) - episode.colour(len(episode) - 1)) ** 2)
+        assert 10 * math.log10(255**2 / error) > 37
+
+
 def test_a_map_without_effects_keeps_its_walls(tmp_path: Path) -> None:
     lumps = read_map(iwad_path(), MAP)
     still = without_effects(lumps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import numpy as np
 
 from dreamport.errors import DatasetError
 from dreamport_tools.episodes import Dataset, Episode, EpisodeWriter, RecordedFrame, create_dataset
+from dreamport_tools.evaluate.walls import WALLS_FILE, walls_of_data, write_walls
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ def compact_copy(
             for copy, episode in zip(Dataset(out), episodes, strict=True)
         ]
     )
+    (out / ".unfinished").rmdir()
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     return CopyQuality(_psnr(float(errors.mean())), _psnr(float(errors.max())), size)
 
@@ -72,3 +75,33 @@ def _copy(episode: Episode, out: Path, index: int, frames: int, rate_factor: flo
 
 def _psnr(squared_error: float) -> float:
     return 10 * math.log10(255**2 / max(squared_error, 1e-9))
+
+
+def main() -> None:
+    """Command line: ``python -m dreamport_tools.compact_dataset RECORDING OUT --frames 330 140``."""
+    parser = argparse.ArgumentParser(
+        description="Copy the beginnings of held-out episodes, small enough to ship."
+    )
+    parser.add_argument("source", type=Path, help="a recorded data set")
+    parser.add_argument("out", type=Path, help="an empty folder")
+    parser.add_argument(
+        "--frames", type=int, nargs="+", required=True, help="frames of each episode, in order"
+    )
+    parser.add_argument("--rate-factor", type=float, default=15.0, help="of H.265: lower is closer")
+    options = parser.parse_args()
+    source = Dataset(options.source)
+    episodes = source.episodes("heldout")[: len(options.frames)]
+    quality = compact_copy(
+        source, options.out, episodes, frames=options.frames, rate_factor=options.rate_factor
+    )
+    walls = walls_of_data(source.path, str(source.info.source.get("map")))
+    if walls is not None:
+        write_walls(walls, options.out / WALLS_FILE)
+    print(
+        f"{quality.size_bytes / 1e6:.2f} MB, PSNR {quality.mean_psnr_db:.1f} dB over all frames, "
+        f"{quality.worst_psnr_db:.1f} dB in the worst"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -193,7 +193,7 @@ class Level:
         return self._read()
 
     def warp(self, place: tuple[float, float] | None, angle_deg: float | None) -> EngineState:
-        """Put the player at ``place`` facing ``angle_deg`` and let it come to rest."""
+        """Put a standing player at ``place`` facing ``angle_deg``; one that moves would slide on."""
         if place is not None:
             self._game.send_game_command(f"warp {place[0]} {place[1]}")
         turn = 0.0 if angle_deg is None else (self._read().angle_deg - angle_deg + 180.0) % 360.0 - 180.0
