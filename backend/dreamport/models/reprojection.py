@@ -119,7 +119,9 @@ class Reprojection(nn.Module):
         translation = -torch.matmul(rotation, target_from_source[:, :3, 3:])
         source_from_target = torch.cat([rotation, translation], dim=2)
         u, v, expected = self._project(flat, target, intrinsics, source_from_target)
-        grid = torch.stack([u * (2.0 / w) - 1.0, v * (2.0 / h) - 1.0], dim=-1).reshape(k, h, w, 2)
+        grid = (
+            torch.stack([u * (2.0 / w) - 1.0, v * (2.0 / h) - 1.0], dim=1).transpose(1, 2).reshape(k, h, w, 2)
+        )
         stacked = torch.cat([colour, inverse_depth], dim=1)
         sampled = F.grid_sample(stacked, grid, mode="bilinear", padding_mode="border", align_corners=False)
         found = sampled[:, 3:4]
