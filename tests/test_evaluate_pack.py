@@ -202,7 +202,6 @@ def test_the_same_start_and_seed_give_the_same_frame(pack: WorldPack, folder: Pa
     ("change", "named"),
     [
         ({"width": 96}, "frame size"),
-        ({"frame_rate": 35.0}, "frame rate"),
         ({"buttons": ("MOVE_BACK", "MOVE_FORWARD")}, "buttons"),
     ],
 )

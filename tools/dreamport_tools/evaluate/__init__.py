@@ -48,7 +48,8 @@ def evaluate(
 
     ``data``: its folder; ``None`` takes the small set of the checkout. ``quick`` takes minutes and leaves out
     what needs a minute of play (null in the results); ``plan`` sets every count by itself. ``out``: a folder
-    for ``results.json``, ``report.html`` and ``contact_sheet.jpg``. The results are plain JSON.
+    for ``results.json``, ``report.html`` and ``contact_sheet.jpg``. The results are plain JSON. A second is a
+    second of the recordings, whatever the rate at which the world is played.
 
     Raises ``DatasetError`` when there are no episodes that fit this world, ``MissingExtraError`` when a
     library is missing.
@@ -68,7 +69,7 @@ def evaluate(
     subject = Subject(
         world=world,
         motion=world.motion,
-        frame_rate=manifest.frame_rate,
+        frame_rate=dataset.info.frame_rate,
         button_names=tuple(button.name for button in manifest.controls.buttons),
         max_look_deg=manifest.controls.look.max_deg_per_frame,
         max_depth_m=manifest.depth.max_m,
@@ -76,6 +77,9 @@ def evaluate(
             "world": manifest.name,
             "pack_digest": pack.digest,
             "data": dataset.info.name,
+            "lossless": dataset.info.lossless,
+            "recorded_fps": dataset.info.frame_rate,
+            "played_fps": manifest.frame_rate,
             "executor": executor.name,
             "device": executor.device,
             "precision": executor.precision,

@@ -119,7 +119,6 @@ def check_fits(pack: WorldPack, info: DatasetInfo) -> None:
     names = [button.name for button in manifest.controls.buttons]
     pairs = (
         ("frame size", (info.width, info.height), (manifest.frame.width, manifest.frame.height)),
-        ("frame rate", info.frame_rate, manifest.frame_rate),
         ("buttons", [_plain(name) for name in info.buttons], [_plain(name) for name in names]),
     )
     for what, recorded, wanted in pairs:
