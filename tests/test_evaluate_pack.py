@@ -106,7 +106,7 @@ def results(pack: WorldPack, folder: Path, tmp_path_factory: pytest.TempPathFact
         plan=PLAN,
         progress=lambda part, done, total: told.append(part) if done == total else None,
     )
-    assert {"rollouts", "control", "motion", "coming back after 1 s"} <= set(told)
+    assert {"rollouts", "control", "motion over 4 s", "coming back after 1 s"} <= set(told)
     assert json.loads((out / "results.json").read_text()) == found
     assert "<h2>Film strips</h2>" in (out / "report.html").read_text()
     return found

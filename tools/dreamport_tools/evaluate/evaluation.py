@@ -90,14 +90,16 @@ def measure(
     )
     _revisits(subject, evidence, seed, progress)
     frame_rate = subject.frame_rate
-    evidence.runs = motion.run_windows(
-        subject.motion,
-        recordings,
-        len(subject.button_names),
-        windows=plan.motion_windows,
-        frames=round(max(plan.motion_seconds) * frame_rate),
-        progress=told("motion"),
-    )
+    for seconds in plan.motion_seconds:
+        # Each duration has windows of its own: long ones fit in few places of a short episode.
+        evidence.runs += motion.run_windows(
+            subject.motion,
+            recordings,
+            len(subject.button_names),
+            windows=plan.motion_windows,
+            frames=round(seconds * frame_rate),
+            progress=told(f"motion over {seconds} s"),
+        )
     if plan.long_rollouts:
         evidence.long = drift.run_long(
             subject.world,

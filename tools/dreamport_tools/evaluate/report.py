@@ -240,7 +240,8 @@ def _motion(results: dict[str, Any], evidence: Evidence) -> str:
     ]
     paths = []
     shown = round(4 * evidence.frame_rate) + 1
-    for run in evidence.runs[:: max(1, len(evidence.runs) // 8)][:8]:
+    runs = [run for run in evidence.runs if len(run.recorded) >= shown]
+    for run in runs[:: max(1, len(runs) // 8)][:8]:
         paths.append(Series("engine", [(float(s[0]), float(s[2])) for s in run.recorded[:shown]], 0))
         predicted = [(float(s[0]), float(s[2])) for s in run.predicted[:shown]]
         paths.append(Series("motion head", predicted, 1, dashed=True))
