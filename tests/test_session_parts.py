@@ -19,6 +19,7 @@ from dreamport.service.pacing import Pacer
 from dreamport.service.pictures import decode_inverse_depth, encode_inverse_depth
 from dreamport.service.refusal import Refusal
 from dreamport.service.statistics import RecentSamples, SessionStatistics
+from dreamport.service.uninterrupted import uninterrupted
 from dreamport.service.world_source import flat_numbers
 from dreamport.v1 import common_pb2, play_pb2
 from stubs import stub_world
@@ -249,6 +250,31 @@ async def test_a_client_that_reads_no_answers_is_refused_before_memory_grows() -
     with pytest.raises(Refusal) as caught:
         outbox.put(notice("one more"))
     assert caught.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+# --- work that must be completed
+
+
+async def test_work_that_was_begun_is_completed_although_its_caller_is_cancelled_twice() -> None:
+    gate = asyncio.Event()
+    done = []
+
+    async def work() -> str:
+        await gate.wait()
+        done.append(True)
+        return "result"
+
+    caller = asyncio.create_task(uninterrupted(work()))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        caller.cancel()
+    await asyncio.sleep(0)
+    assert not caller.done()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert done == [True]
+    assert await uninterrupted(work()) == "result"
 
 
 # --- statistics, formats

@@ -18,6 +18,7 @@ import structlog
 from dreamport.errors import DreamportError
 from dreamport.generator.types import FrameControl
 from dreamport.service.refusal import Refusal
+from dreamport.service.uninterrupted import uninterrupted
 from dreamport.service.world_source import ExecutorInfo, OpenWorld, WorldSource
 from dreamport.v1 import world_pb2
 
@@ -58,16 +59,11 @@ class Lease:
         """Run ``work`` on the lease's thread. When the caller is cancelled, the work is still completed
         first.
         """
-        future = asyncio.get_running_loop().run_in_executor(
-            self._worker, functools.partial(work, *arguments, **named)
+        return await uninterrupted(
+            asyncio.get_running_loop().run_in_executor(
+                self._worker, functools.partial(work, *arguments, **named)
+            )
         )
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()  # retrieved: nobody else will
-            raise
 
     def close(self) -> None:
         """Let the thread end."""

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import grpc
 import grpc.aio
@@ -30,6 +30,7 @@ from dreamport.service.pacing import Pacer
 from dreamport.service.pictures import PictureFormat, PictureWriter
 from dreamport.service.refusal import Refusal, invalid
 from dreamport.service.session import Session
+from dreamport.service.uninterrupted import uninterrupted
 from dreamport.service.wire import executor_message, frame_message
 from dreamport.v1 import play_pb2
 
@@ -37,6 +38,7 @@ MAX_COMMANDS = 16
 MAX_PROMPT = 2000
 MAX_MESSAGES_A_FRAME = 200
 STATS_INTERVAL_S = 1.0
+WIND_UP_S = 1.0
 
 Context = grpc.aio.ServicerContext[play_pb2.PlayRequest, play_pb2.PlayResponse]
 P = ParamSpec("P")
@@ -90,6 +92,8 @@ class Stream:
         self._wake = asyncio.Event()
         self._told_to_stop: asyncio.Future[Refusal] = asyncio.get_running_loop().create_future()
         self._remarked: set[str] = set()
+        self._writing: asyncio.Future[None] | None = None
+        self._over = False
 
     def greet(self, resumed: bool, grace_s: float, remarks: list[str]) -> None:
         """Queue ``Opened``, and a notice for everything the client may not have expected."""
@@ -138,22 +142,33 @@ class Stream:
         """Serve until the client leaves. Raises ``Refusal`` for every other end, ``CancelledError`` when the
         connection breaks.
         """
-        hear = asyncio.create_task(self._hear(context))
-        tasks = [
-            hear,
-            *map(asyncio.create_task, (self._send(context), self._play(), self._report(), self._obey_stop())),
-        ]
+        await context.send_initial_metadata(())
+        hear, send = asyncio.create_task(self._hear(context)), asyncio.create_task(self._send(context))
+        others = [asyncio.create_task(work) for work in (self._play(), self._report(), self._obey_stop())]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((hear, send, *others), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            # The call is gone, so what it has under way fails by itself.
+            await asyncio.wait((hear,), timeout=WIND_UP_S)
+            raise
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await uninterrupted(self._wind_up(hear, send, *others))
         for task in done:
             error = task.exception()
             if error is not None:
                 raise error
-        return hear.result()
+        return hear.result() if hear in done else StreamEnd.LEFT
+
+    async def _wind_up(self, *tasks: asyncio.Task[Any]) -> None:
+        """End all tasks. A write under way is waited for: cancelling it would lose gRPC's account of what was
+        sent, and the memory of the message.
+        """
+        self._over = True
+        if self._writing is not None:
+            await asyncio.wait((self._writing,), timeout=WIND_UP_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def close(self) -> None:
         """Give back what belongs to this connection alone."""
@@ -235,13 +250,15 @@ class Stream:
     # --- what the client gets
 
     async def _send(self, context: Context) -> None:
-        while True:
+        """Send what the outbox holds, until the client is gone."""
+        while not self._over:
             message = await self.outbox.get()
+            self._writing = asyncio.ensure_future(context.write(message))
             try:
-                await context.write(message)
+                await asyncio.shield(self._writing)
             except grpc.aio.BaseError:
-                # The client is gone; its cancellation follows.
-                await asyncio.Event().wait()
+                return
+            self._writing = None
 
     async def _play(self) -> None:
         interval_s = 1.0 / self.session.world.summary.frame_rate
