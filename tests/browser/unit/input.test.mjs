@@ -31,11 +31,37 @@ test("arrows turn where no button claims them", () => {
   assert.equal(keyName("ArrowLeft"), "←");
 });
 
+/** Controls on a clock that only `pass` moves. */
 function gather() {
   const sent = [];
   const now = { held: 0, turn: { yaw: 0, pitch: 0 } };
-  return { sent, now, controls: new Controls(() => now, (sample) => sent.push(sample)) };
+  const timers = new Set();
+  let time = 0;
+  const timer = (due, every, act) => {
+    const made = { due, every, act };
+    timers.add(made);
+    return () => timers.delete(made);
+  };
+  const clock = {
+    now: () => time,
+    every: (ms, act) => timer(time + ms, ms, act),
+    after: (ms, act) => void timer(time + ms, null, act),
+  };
+  const pass = (until) => {
+    for (;;) {
+      const [next] = [...timers].filter(({ due }) => due <= until).sort((a, b) => a.due - b.due);
+      if (!next) break;
+      time = next.due;
+      if (next.every === null) timers.delete(next);
+      else next.due += next.every;
+      next.act();
+    }
+    time = until;
+  };
+  return { sent, now, pass, controls: new Controls(() => now, (sample) => sent.push(sample), clock) };
 }
+
+const yaws = (sent) => sent.reduce((sum, { lookYawDeg }) => sum + lookYawDeg, 0);
 
 test("a press goes out at once with its own time, even if it is over within a frame", () => {
   const { sent, now, controls } = gather();
@@ -46,26 +72,47 @@ test("a press goes out at once with its own time, even if it is over within a fr
   assert.deepEqual(sent.map(({ buttons, pressed, at }) => [buttons, pressed, at]), [[1, 1, 5.5], [0, 0, 7]]);
 });
 
-test("what the mouse turned is added up and sent exactly once", () => {
-  const { sent, controls } = gather();
-  controls.turned(1.5, 0, 10);
-  controls.turned(2.5, -1, 12);
-  controls.refresh(16);
-  controls.refresh(32);
-  assert.deepEqual(sent.map(({ lookYawDeg, lookPitchDeg, at }) => [lookYawDeg, lookPitchDeg, at]), [[4, -1, 10]]);
+test("what a fast mouse turned is added up and sent exactly once, not at every event", () => {
+  const { sent, pass, controls } = gather();
+  for (let at = 0; at < 50; at++) {
+    pass(at);
+    controls.turned(0.5, -0.25, at);
+  }
+  pass(70);
+  assert.ok(sent.length >= 3 && sent.length <= 6, `${sent.length}`);
+  assert.equal(yaws(sent), 25);
+  assert.equal(sent[0].at, 0);
 });
 
-test("a held arrow turns by the time it is held", () => {
-  const { sent, now, controls } = gather();
-  controls.refresh(0);
+test("a held arrow turns at once, then every frame alike, and stops with the key", () => {
+  const { sent, now, pass, controls } = gather();
   now.turn.yaw = 100;
-  for (let at = 16; at <= 1000; at += 16) controls.refresh(at);
-  const total = sent.reduce((sum, { lookYawDeg }) => sum + lookYawDeg, 0);
-  assert.ok(Math.abs(total - 99.2) < 0.01, `${total}`);
+  controls.changed(0, 0);
+  assert.equal(sent[0].lookYawDeg, 3);
+  for (let at = 50; at <= 1000; at += 50) {
+    pass(at);
+    controls.frame(at);
+  }
+  now.turn.yaw = 0;
+  controls.changed(0, 1000);
+  assert.ok(Math.abs(yaws(sent) - 100) < 1e-9, `${yaws(sent)}`);
+  const steps = sent.map(({ lookYawDeg }) => lookYawDeg).filter((yaw) => yaw !== 0).slice(2);
+  for (const step of steps) assert.ok(Math.abs(step - 5) < 1e-9, `${step}`);
+  pass(1500);
+  controls.frame(1500);
+  assert.ok(Math.abs(yaws(sent) - 100) < 1e-9, `${yaws(sent)}`);
 });
 
-test("a quiet player is heard now and then, not at every refresh", () => {
-  const { sent, controls } = gather();
-  for (let at = 0; at < 1000; at += 16) controls.refresh(at);
+test("a held arrow turns on where frames stay away", () => {
+  const { sent, now, pass, controls } = gather();
+  now.turn.yaw = 100;
+  controls.changed(0, 0);
+  pass(2000);
+  assert.ok(yaws(sent) > 90, `${yaws(sent)}`);
+});
+
+test("a quiet player is heard now and then", () => {
+  const { sent, pass } = gather();
+  pass(1000);
   assert.ok(sent.length >= 10 && sent.length <= 14, `${sent.length}`);
 });

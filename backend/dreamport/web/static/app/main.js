@@ -17,6 +17,8 @@ import { Screen } from "./view/screen.js";
 
 /** @typedef {import("./net/session.js").Choice} Choice */
 
+const HUD_MS = 250;
+
 const settings = readSettings();
 const query = new URLSearchParams(location.search);
 const picture = byId("picture", HTMLCanvasElement);
@@ -39,6 +41,7 @@ const player = new Player(({ frame, bitmap }) => {
   hud.pageDropped = player.dropped;
   hud.drawn(frame, now);
   session.presented(frame.id, now);
+  controls.frame(now);
   byId("wait", HTMLElement).hidden = true;
 });
 
@@ -342,18 +345,9 @@ setRail(!narrow.matches && settings.rail);
 setUpscale(settings.upscale);
 setDepth(settings.depth);
 
-let shownAt = 0;
-/** @param {number} now */
-function refresh(now) {
-  controls.refresh(now);
-  player.refresh(now);
-  if (now - shownAt > 200) {
-    shownAt = now;
-    hud.show(now);
-  }
-  requestAnimationFrame(refresh);
-}
-requestAnimationFrame(refresh);
+setInterval(() => {
+  if (!document.hidden) hud.show(performance.now());
+}, HUD_MS);
 
 picture.focus({ preventScroll: true });
 play({}, true);

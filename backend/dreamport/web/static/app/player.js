@@ -1,4 +1,4 @@
-// Frames on their way to the screen: decoded in order, paced, drawn, and acknowledged.
+// Frames on their way to the screen: decoded in order, paced, drawn. Nothing runs while nothing comes.
 
 import { Pacer } from "./view/pacer.js";
 
@@ -8,7 +8,7 @@ import { Pacer } from "./view/pacer.js";
 const LEAST_WAITING = 3;
 
 export class Player {
-  /** @param {(picture: Picture, now: number) => void} draw called inside an animation frame */
+  /** @param {(picture: Picture) => void} draw called inside an animation frame; the bitmap is its own */
   constructor(draw) {
     this.draw = draw;
     /** @type {Pacer<Picture>} */
@@ -16,6 +16,7 @@ export class Player {
     this.order = Promise.resolve();
     this.epoch = 0;
     this.generation = 0;
+    this.asked = false;
   }
 
   /** Frames dropped here because a newer one was due. */
@@ -50,14 +51,26 @@ export class Player {
       if (!bitmap || generation !== this.generation || frame.epoch < this.epoch) return;
       const { generatedAtNs = 0n, presentAtNs = 0n } = frame.timing ?? {};
       this.pacer.push({ frame, bitmap }, { generatedAt: Number(generatedAtNs) / 1e6, presentAt: Number(presentAtNs) / 1e6 }, arrived);
+      this.#ask();
     });
   }
 
-  /** Draw what is due. @param {number} now page time, milliseconds */
-  refresh(now) {
-    const picture = this.pacer.take(now);
-    if (!picture) return;
-    this.draw(picture, now);
-    picture.bitmap.close();
+  /** Draw at the display refresh that follows when the next frame is due. */
+  #ask() {
+    const due = this.pacer.next;
+    if (this.asked || due === null) return;
+    this.asked = true;
+    const wait = due - performance.now();
+    if (wait > 0) setTimeout(() => this.#refreshSoon(), wait);
+    else this.#refreshSoon();
+  }
+
+  #refreshSoon() {
+    requestAnimationFrame(() => {
+      this.asked = false;
+      const picture = this.pacer.take(performance.now());
+      if (picture) this.draw(picture);
+      this.#ask();
+    });
   }
 }

@@ -44,6 +44,11 @@ export class Pacer {
     return this.offset;
   }
 
+  /** Page time, milliseconds, from which on the next frame may be shown; null when none waits. */
+  get next() {
+    return this.queue.length > 0 ? this.queue[0].due - EARLY_MS : null;
+  }
+
   /**
    * The newest frame that is due; those before it are dropped.
    * @param {number} now page time, milliseconds

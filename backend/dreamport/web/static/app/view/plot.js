@@ -21,7 +21,7 @@ export class IntervalPlot {
         scales: { x: { time: false, range: [-this.span, 0] }, y: { range: (_plot, _low, high) => [0, Math.max(2 * this.expected, Math.min(high * 1.1, 40 * this.expected))] } },
         axes: [
           { ...axis, show: false },
-          { ...axis, size: 46, gap: 4, values: (_plot, ticks) => ticks.map((tick) => `${tick} ms`), space: 26 },
+          { ...axis, size: 46, gap: 4, values: (_plot, ticks) => ticks.map((tick) => (tick < 1000 ? `${tick} ms` : `${tick / 1000} s`)), space: 26 },
         ],
         series: [{}, { stroke: "#8fdcc6", width: 1.25, fill: "rgba(143,220,198,0.09)", points: { show: false } }],
       },

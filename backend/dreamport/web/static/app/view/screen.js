@@ -1,4 +1,4 @@
-// The picture and its depth: drawn at the size they are shown at, laid out to use the room there is.
+// The picture and its depth, laid out to use the room there is.
 
 import { depthColours, paintDepth } from "./depth.js";
 
@@ -16,8 +16,8 @@ export class Screen {
     this.upscale = "sharp";
     /** @type {DepthView} */
     this.depthView = "off";
-    this.source = document.createElement("canvas");
-    this.depthSource = document.createElement("canvas");
+    /** @type {ImageBitmap | null} */
+    this.bitmap = null;
     /** @type {ImageData | null} */
     this.depthImage = null;
     this.colours = depthColours(1, 100);
@@ -29,12 +29,10 @@ export class Screen {
   /** @param {number} width @param {number} height pixels of a frame */
   resize(width, height) {
     this.frame = { width, height };
-    for (const canvas of [this.source, this.depthSource]) {
-      canvas.width = width;
-      canvas.height = height;
-    }
+    this.bitmap?.close();
+    this.bitmap = this.lastDepth = null;
     this.depthImage = new ImageData(width, height);
-    this.lastDepth = null;
+    [this.parts.depth.width, this.parts.depth.height] = [width, height];
     this.layout();
   }
 
@@ -46,7 +44,8 @@ export class Screen {
   /** @param {Upscale} upscale */
   setUpscale(upscale) {
     this.upscale = upscale;
-    this.layout();
+    this.parts.screens.dataset.upscale = upscale;
+    this.#paint();
   }
 
   /** @param {DepthView} view */
@@ -59,13 +58,14 @@ export class Screen {
   }
 
   /**
-   * @param {ImageBitmap} bitmap
+   * @param {ImageBitmap} bitmap the screen's own from now on
    * @param {Uint8Array} depth inverse depth as it came; empty without depth
    */
   draw(bitmap, depth) {
-    context(this.source).drawImage(bitmap, 0, 0);
+    this.bitmap?.close();
+    this.bitmap = bitmap;
     this.lastDepth = depth;
-    this.#scale(this.source, this.parts.picture);
+    this.#paint();
     this.#paintDepth();
   }
 
@@ -95,36 +95,27 @@ export class Screen {
     };
     for (const [name, value] of Object.entries(sizes)) screens.style.setProperty(name, `${value}px`);
     stage.style.setProperty("--below", `${total.height}px`);
-    this.#scale(this.source, this.parts.picture);
-    if (this.depthView !== "off") this.#scale(this.depthSource, this.parts.depth);
+  }
+
+  /**
+   * Sharp: the frame as it is, which the style sheet enlarges without smoothing. Smooth: doubled by the browser's best
+   * interpolation, which the style sheet enlarges linearly; that costs a quarter of interpolating at full size.
+   */
+  #paint() {
+    if (!this.bitmap) return;
+    const { picture } = this.parts;
+    const scale = this.upscale === "sharp" ? 1 : 2;
+    const [width, height] = [this.frame.width * scale, this.frame.height * scale];
+    if (picture.width !== width || picture.height !== height) [picture.width, picture.height] = [width, height];
+    const to = context(picture);
+    to.imageSmoothingQuality = "high";
+    to.drawImage(this.bitmap, 0, 0, width, height);
   }
 
   #paintDepth() {
     if (this.depthView === "off" || !this.lastDepth?.length || !this.depthImage) return;
     paintDepth(this.lastDepth, this.colours, this.depthImage);
-    context(this.depthSource).putImageData(this.depthImage, 0, 0);
-    this.#scale(this.depthSource, this.parts.depth);
-  }
-
-  /**
-   * Sharp: whole-number enlargement without smoothing, which the browser then fits to the size shown, so that every pixel
-   * is equally large. Smooth: the browser's best interpolation at the size shown.
-   * @param {HTMLCanvasElement} source @param {HTMLCanvasElement} target
-   */
-  #scale(source, target) {
-    const shown = number(this.parts.screens.style.getPropertyValue("--w")) * devicePixelRatio;
-    const exact = Math.max(1, shown / this.frame.width);
-    const scale = this.upscale === "sharp" ? Math.ceil(exact - 0.01) : exact;
-    const width = Math.round(this.frame.width * scale);
-    const height = Math.round(this.frame.height * scale);
-    if (target.width !== width || target.height !== height) {
-      target.width = width;
-      target.height = height;
-    }
-    const to = context(target);
-    to.imageSmoothingEnabled = this.upscale === "smooth";
-    to.imageSmoothingQuality = "high";
-    to.drawImage(source, 0, 0, width, height);
+    context(this.parts.depth).putImageData(this.depthImage, 0, 0);
   }
 }
 
