@@ -5,6 +5,7 @@
 const TRAIL = 4000;
 const STEP_M = 0.08;
 const LEAST_SPAN_M = 12;
+const MARGIN_M = 5;
 const ACCENT = "#8fdcc6";
 
 export class TrailMap {
@@ -69,7 +70,7 @@ export class TrailMap {
     const xs = this.trail.map(({ x }) => x);
     const zs = this.trail.map(({ z }) => z);
     const [x0, x1, z0, z1] = [Math.min(...xs), Math.max(...xs), Math.min(...zs), Math.max(...zs)];
-    const span = Math.max(LEAST_SPAN_M, (z1 - z0) * 1.3 + 2, ((x1 - x0) * 1.3 + 2) / aspect);
+    const span = Math.max(LEAST_SPAN_M, (z1 - z0) * 1.2 + MARGIN_M, ((x1 - x0) * 1.2 + MARGIN_M) / aspect);
     const target = { x: (x0 + x1) / 2, z: (z0 + z1) / 2, span };
     const now = this.window ?? target;
     const ease = (/** @type {number} */ from, /** @type {number} */ to) => from + (to - from) * 0.15;
