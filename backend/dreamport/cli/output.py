@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -12,13 +14,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EXIT_CODE = 2
+PIPE_WIDTH = 240
 
 
 def console(stderr: bool = False) -> Console:
-    """A Rich console; long lines are not wrapped when the output is not a terminal."""
+    """A Rich console that does not wrap long lines; a pipe or file is taken to be wide."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    screen = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if screen else PIPE_WIDTH)
 
 
 def print_json(value: object) -> None:
