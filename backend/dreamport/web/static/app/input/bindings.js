@@ -13,11 +13,10 @@ const STICK_KEYS = { up: ["KeyW", "ArrowUp"], down: ["KeyS", "ArrowDown"], left:
  *   bits: Map<string, number>,
  *   turns: Map<string, { yaw: number, pitch: number }>,
  *   stick: { up: number, down: number, left: number, right: number },
- *   actions: { bit: number, label: string }[],
  *   legend: { keys: string[], label: string, codes: string[] }[],
  * }} Bindings
  * `bits`: KeyboardEvent.code to button mask. `turns`: code to degrees a second. `stick`: masks.
- * `actions`: buttons that no direction covers. `legend`: what to show a player.
+ * `legend`: what to show a player.
  */
 
 /**
@@ -33,11 +32,7 @@ export function bind(schema) {
   const turns = keyTurns(schema, bits);
   const mask = (/** @type {string[]} */ codes) => bits.get(codes.find((code) => bits.has(code)) ?? "") ?? 0;
   const stick = { up: mask(STICK_KEYS.up), down: mask(STICK_KEYS.down), left: mask(STICK_KEYS.left), right: mask(STICK_KEYS.right) };
-  const covered = stick.up | stick.down | stick.left | stick.right;
-  const actions = schema.buttons
-    .map((button, index) => ({ bit: 1 << index, label: button.label || button.name }))
-    .filter(({ bit }) => (bit & covered) === 0);
-  return { bits, turns, stick, actions, legend: legend(schema, turns) };
+  return { bits, turns, stick, legend: legend(schema, turns) };
 }
 
 /** @param {ControlSchema} schema @param {Map<string, number>} bits */
