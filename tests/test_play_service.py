@@ -181,9 +181,8 @@ async def test_a_world_without_prompts_or_events_answers_so_and_plays_on(
 async def test_reset_begins_again_under_a_new_epoch() -> None:
     async with serving() as here, await here.client.open(seed=1) as stream:
         last = await stream.control(buttons=1)
-        await frames_until_applied(stream, last)
+        frames = await frames_until_applied(stream, last)
         await stream.reset(seed=9, start="yard")
-        frames = [await stream.next_frame()]
         while frames[-1].message.epoch == 0:
             frames.append(await stream.next_frame())
         first = frames[-1].message
@@ -191,7 +190,8 @@ async def test_reset_begins_again_under_a_new_epoch() -> None:
         (player,) = here.source.players()
     assert first.index == 0 and first.epoch == 1
     assert (second.epoch, second.index) == (1, 1)
-    assert first.id > frames[0].message.id, "ids never go back"
+    ids = [frame.message.id for frame in frames]
+    assert ids == sorted(set(ids)) and second.id > first.id, "ids never go back"
     assert (player.seed, player.start) == (9, "yard")
 
 
@@ -336,12 +336,12 @@ async def test_no_more_frames_are_in_flight_than_the_client_allows() -> None:
     async with serving() as here, await here.client.open(max_frames_in_flight=2) as stream:
         (player,) = here.source.players()
         await until(lambda: len(player.controls) > 20, "twenty frames")
-        first, second = await stream.next_frame(), await stream.next_frame()
-        await stream.presented(second.message.id)
-        third = await stream.next_frame()
+        start, first, second = [(await stream.next_frame()).message for _ in range(3)]
+        await stream.presented(second.id)
+        third = (await stream.next_frame()).message
         stats = (await stream.next("stats")).stats
-    assert (first.message.id, second.message.id) == (1, 2)
-    assert third.message.index >= 20, "frames in between were dropped, the newest is sent"
+    assert start.index == 0 and (first.id, second.id) == (2, 3)
+    assert third.index >= 20, "frames in between were dropped, the newest is sent"
     assert stats.dropped >= 10
 
 

@@ -11,7 +11,9 @@ import contextlib
 import gc
 import ipaddress
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -31,6 +33,7 @@ from dreamport.service import (
     PlayStream,
     ServerOptions,
     ServerOptionsError,
+    ServerStartError,
     running_server,
 )
 from dreamport.service.session import Session
@@ -630,7 +633,7 @@ async def test_the_token_may_not_be_given_twice() -> None:
 async def test_no_exception_text_reaches_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
     from dreamport.service.sessions import Sessions
 
-    def broken(self: Sessions, name: str) -> world_pb2.World:
+    def broken(self: Sessions, name: str, field_name: str) -> world_pb2.World:
         raise RuntimeError("/secret/path at 0x7f00")
 
     async with serving() as here:
@@ -642,6 +645,54 @@ async def test_no_exception_text_reaches_a_client(monkeypatch: pytest.MonkeyPatc
     for caught in (unary, stream):
         assert caught.value.code == grpc.StatusCode.INTERNAL
         assert "secret" not in caught.value.message and "Incident" in caught.value.message
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for this machine and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("making a certificate needs the openssl command")
+    folder = tmp_path_factory.mktemp("tls")
+    paths = folder / "certificate.pem", folder / "key.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    where = ["-out", str(paths[0]), "-keyout", str(paths[1])]
+    subprocess.run([openssl, "req", *kind, *names, *where], check=True, capture_output=True)
+    return paths
+
+
+async def test_with_tls_and_a_token_any_address_is_served(certificate: tuple[Path, Path]) -> None:
+    options = ServerOptions(
+        host="0.0.0.0", port=0, token=TOKEN, tls_certificate=certificate[0], tls_key=certificate[1]
+    )
+    root = certificate[0].read_bytes()
+    async with running_server(options, StubSource()) as server:
+        target = f"127.0.0.1:{server.port}"
+        async with PlayClient(target, TOKEN, root) as client, await client.open() as stream:
+            assert await plays_on(stream)
+        async with PlayClient(target, "x" * 32, root) as stranger:
+            with pytest.raises(PlayError) as caught:
+                await stranger.worlds()
+            assert caught.value.code == grpc.StatusCode.UNAUTHENTICATED
+        async with PlayClient(target, TOKEN) as unprotected:
+            with pytest.raises(PlayError) as caught:
+                await unprotected.worlds()
+            assert caught.value.code == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("content", "error"), [(None, ServerOptionsError), ("nonsense", ServerStartError)])
+async def test_tls_files_that_are_none_are_refused(
+    tmp_path: Path, content: str | None, error: type[Exception]
+) -> None:
+    paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    for path in paths:
+        if content is not None:
+            path.write_text(content)
+    options = ServerOptions(port=0, tls_certificate=paths[0], tls_key=paths[1])
+    with pytest.raises(error):
+        async with running_server(options, StubSource()):
+            pass
 
 
 # --- shared memory

@@ -95,7 +95,7 @@ async def running_server(
         raise ServerStartError(
             "there is no world to play: `dreamport worlds list` shows where worlds are looked for"
         )
-    await sessions.desk.load(sessions.world(""))
+    await sessions.desk.load(sessions.world("", "default_world"))
     server = grpc.aio.server(
         interceptors=[Guard(options.token)],
         options=server_channel(options.max_message_bytes, options.max_calls),

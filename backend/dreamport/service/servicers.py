@@ -10,7 +10,7 @@ import grpc.aio
 import structlog
 
 from dreamport.service.refusal import Refusal, invalid
-from dreamport.service.sessions import Sessions
+from dreamport.service.sessions import Departure, Sessions
 from dreamport.service.stream import Context, SessionFailed, StreamEnd, read_request
 from dreamport.v1 import play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
 
@@ -35,7 +35,7 @@ class WorldServicer(world_pb2_grpc.WorldServiceServicer):
     ) -> world_pb2.GetWorldResponse:
         """One world in full."""
         try:
-            return world_pb2.GetWorldResponse(world=self._sessions.world(request.name))
+            return world_pb2.GetWorldResponse(world=self._sessions.world(request.name, "name"))
         except Refusal as refusal:
             await context.abort(refusal.code, str(refusal), refusal.trailers())
             raise
@@ -61,20 +61,21 @@ class PlayServicer(play_pb2_grpc.PlayServiceServicer):
         if wanted is None:
             return
         stream = await self._sessions.enter(wanted, context.peer())
-        end, resumable = "server error", False
+        departure = Departure("server error", resumable=False, failed=True)
         try:
-            end, resumable = _outcome(await stream.run(context))
+            end = await stream.run(context)
+            departure = Departure(end.value, resumable=end is StreamEnd.LEFT)
         except SessionFailed:
-            end = "session failed"
+            departure = Departure("session failed", resumable=False, failed=True)
             raise
         except Refusal as refusal:
-            end, resumable = refusal.code.name, True
+            departure = Departure(refusal.code.name, resumable=True)
             raise
         except asyncio.CancelledError:
-            end, resumable = "connection lost", True
+            departure = Departure("connection lost", resumable=True)
             raise
         finally:
-            await self._sessions.leave(stream, end, resumable)
+            await self._sessions.leave(stream, departure)
 
     async def _first(self, context: Context) -> play_pb2.Open | None:
         try:
@@ -89,7 +90,3 @@ class PlayServicer(play_pb2_grpc.PlayServiceServicer):
         if request.WhichOneof("message") != "open":
             raise invalid("open", "the first message must be it")
         return request.open
-
-
-def _outcome(end: StreamEnd) -> tuple[str, bool]:
-    return end.value, end is StreamEnd.LEFT

@@ -42,6 +42,15 @@ class Seat:
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(frozen=True)
+class Departure:
+    """Why a stream ended, whether its session may be resumed, and whether its world failed."""
+
+    reason: str
+    resumable: bool
+    failed: bool = False
+
+
 class Sessions:
     """Opens, resumes, parks and ends sessions."""
 
@@ -63,12 +72,12 @@ class Sessions:
         """Sessions that wait for their client."""
         return len(self._parked)
 
-    def world(self, name: str) -> world_pb2.World:
-        """The world of that name, or the default one. Raises ``Refusal`` (NOT_FOUND)."""
+    def world(self, name: str, field_name: str) -> world_pb2.World:
+        """The world of that name, or the default one. Raises ``Refusal`` (NOT_FOUND) with the field named."""
         try:
             return world_named(self.worlds, name or self._options.default_world)
         except WorldNotFoundError as error:
-            raise Refusal(grpc.StatusCode.NOT_FOUND, f"open.world: {error}") from error
+            raise Refusal(grpc.StatusCode.NOT_FOUND, f"{field_name}: {error}") from error
 
     async def enter(self, wanted: play_pb2.Open, peer: str) -> Stream:
         """Begin or resume a session for the client at ``peer``. Raises ``Refusal``."""
@@ -101,13 +110,12 @@ class Sessions:
         seat.left.clear()
         return stream
 
-    async def leave(self, stream: Stream, end: str, resumable: bool) -> None:
-        """The client of ``stream`` is gone. ``end`` goes to the log; a resumable session waits for its
-        client.
-        """
+    async def leave(self, stream: Stream, departure: Departure) -> None:
+        """The client of ``stream`` is gone; the session is parked, or over."""
         seat = self._seats[stream.session.token]
+        resumable = departure.resumable and self._options.grace_s > 0 and not self._closing
         try:
-            if resumable:
+            if not departure.failed:
                 await stream.lease.run(stream.session.settle)
         except Exception:
             _log.exception("session failed while its client left", session=stream.session.id)
@@ -119,12 +127,12 @@ class Sessions:
                 seat.kept_lease = stream.lease
             else:
                 self.desk.give_back(stream.lease)
-                if resumable and self._options.grace_s > 0 and not self._closing:
+                if resumable:
                     self._park(seat)
                 else:
-                    self._end(seat, end)
+                    self._end(seat, departure.reason)
             seat.left.set()
-            _log.info("stream ended", session=stream.session.id, end=end, resumable=resumable)
+            _log.info("stream ended", session=stream.session.id, reason=departure.reason, resumable=resumable)
 
     async def close(self) -> None:
         """Refuse new sessions, tell the clients, and wait until they have left or the drain time is over."""
@@ -144,7 +152,7 @@ class Sessions:
                 task.cancel()
 
     async def _begin(self, wanted: play_pb2.Open) -> tuple[Seat, Lease]:
-        world = self.world(wanted.world)
+        world = self.world(wanted.world, "open.world")
         starts = [start.name for start in world.starts]
         start = wanted.start or starts[0]
         if start not in starts:

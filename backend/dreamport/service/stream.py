@@ -329,11 +329,14 @@ class Stream:
         await self._show(frame, self.session.applied)
 
     async def _show(self, frame: GeneratedFrame, applied: LatchedControl) -> None:
-        """Send a frame that was not generated just now: a start, a kept state, or the last one before a
-        break.
+        """Send a frame that was not generated just now: a start, a kept state, the last one before a break.
+
+        It answers something, so no newer frame replaces it.
         """
         now_s = time.monotonic()
-        self.outbox.put_frame(await self._work(self._message, frame, applied, round(now_s * 1e9), now_s, 0.0))
+        message = await self._work(self._message, frame, applied, round(now_s * 1e9), now_s, 0.0)
+        self.outbox.drop_frame()
+        self.outbox.put(message)
 
     async def _report(self) -> None:
         process = psutil.Process()
