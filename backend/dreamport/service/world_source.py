@@ -69,7 +69,7 @@ class CatalogueSource:
         paths: Sequence[Path] = (),
         executor: str = "auto",
         threads: int | None = None,
-        precision: str = "f32",
+        precision: str = "auto",
     ) -> None:
         self._catalogue = Catalogue(paths)
         self._executor = executor
