@@ -200,6 +200,12 @@ def test_a_machine_that_is_too_slow_runs_evenly_at_its_own_pace() -> None:
     assert np.allclose(gaps, 0.080), "generation and rest, back to back"
 
 
+def test_a_short_stall_is_made_up_whole() -> None:
+    out, _ = simulate(lambda number: 0.120 if number == 50 else 0.02, 200)
+    undisturbed, _ = simulate(lambda number: 0.02, 200)
+    assert out[-1] == pytest.approx(undisturbed[-1], abs=1e-9)
+
+
 def test_after_a_long_stall_no_burst_follows() -> None:
     out, _ = simulate(lambda number: 1.0 if number == 50 else 0.02, 100)
     gaps = np.diff(out)

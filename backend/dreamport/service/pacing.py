@@ -16,7 +16,7 @@ MIN_GAP = 0.7
 a burst.
 """
 
-MAX_BEHIND = 2.0
+MAX_BEHIND = 8.0
 """Delay, in frame intervals, beyond which the schedule begins anew instead of catching up."""
 
 
@@ -26,11 +26,11 @@ class Pacer:
     def __init__(self, interval_s: float, now_s: float) -> None:
         self._interval_s = interval_s
         self._durations_s: deque[float] = deque(maxlen=40)
-        self.due_s = now_s + interval_s
+        self.restart(now_s)
 
     def restart(self, now_s: float) -> None:
         """Begin the schedule anew, for instance after a pause."""
-        self.due_s = now_s + self._interval_s
+        self._scheduled_s = self.due_s = now_s + self._interval_s
 
     def latch_at(self) -> float:
         """When to take the controls of the frame that is due next."""
@@ -44,9 +44,10 @@ class Pacer:
         self._durations_s.append(duration_s)
 
     def handed_out(self, now_s: float) -> None:
-        """The frame that was due has left; the next one is due an interval after it was."""
-        behind_s = now_s - self.due_s
-        if behind_s > MAX_BEHIND * self._interval_s:
-            self.due_s = now_s + self._interval_s
+        """The frame that was due has left; the next one is due an interval after this one was scheduled, or
+        as soon after it as the shortest gap allows."""
+        if now_s - self._scheduled_s > MAX_BEHIND * self._interval_s:
+            self.restart(now_s)
         else:
-            self.due_s = max(self.due_s + self._interval_s, now_s + MIN_GAP * self._interval_s)
+            self._scheduled_s += self._interval_s
+            self.due_s = max(self._scheduled_s, now_s + MIN_GAP * self._interval_s)

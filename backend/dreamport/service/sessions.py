@@ -163,8 +163,9 @@ class Sessions:
             )
         seed = wanted.seed if wanted.HasField("seed") else secrets.randbits(63)
         lease = await self.desk.take(world)
+        made: list[Session] = []
         try:
-            session = await lease.run(self._new_session, world, lease, seed, start)
+            await lease.run(lambda: made.append(self._new_session(world, lease, seed, start)))
         except DreamportError as error:
             self.desk.give_back(lease)
             failed = SessionFailed()
@@ -174,7 +175,10 @@ class Sessions:
             raise failed from error
         except BaseException:
             self.desk.give_back(lease)
+            for session in made:
+                session.close("client left before it began")
             raise
+        (session,) = made
         seat = Seat(session)
         self._seats[session.token] = seat
         _log.info("session opened", session=session.id, world=world.summary.name, start=start)
