@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from dreamport.service.session import Session
 from dreamport.service.session_log import SessionLogReader, SessionLogWriter, frame_digest
 from dreamport.service.world_source import ExecutorInfo
 from dreamport.v1 import play_pb2
-from stubs import StubSource, serving, stub_world
+from stubs import StubGenerator, StubSource, serving, stub_world, until
 
 STUB = ExecutorInfo("stub", "CPU", "f32")
 
@@ -77,7 +78,6 @@ def test_a_log_replays_to_identical_frames(tmp_path: Path) -> None:
 
 
 def test_a_played_session_is_logged_and_replays(tmp_path: Path) -> None:
-    import asyncio
 
     async def play() -> None:
         async with serving(log_folder=tmp_path) as here, await here.client.open(seed=3) as stream:
@@ -261,3 +261,25 @@ async def test_a_folder_that_cannot_be_written_costs_the_log_not_the_session(tmp
     folder.write_text("not a folder")
     async with serving(log_folder=folder) as here, await here.client.open() as stream:
         assert (await stream.next_frame()).message.index == 0
+
+
+async def test_a_client_that_leaves_before_its_session_began_leaves_a_closed_log(tmp_path: Path) -> None:
+    import threading
+
+    gate = threading.Event()
+    source = StubSource()
+
+    def wait_in_the_maker(seed: int, start: str) -> StubGenerator:
+        gate.wait(20)
+        return StubGenerator(stub_world(), seed, start, lambda stub: None)
+
+    async with serving(source, log_folder=tmp_path) as here:
+        source.opened["stub"].generator = wait_in_the_maker  # type: ignore[method-assign]
+        opening = asyncio.create_task(here.client.open())
+        await until(lambda: here.server.status().sessions == 1, "the lease to be taken")
+        opening.cancel()
+        await asyncio.wait([opening])
+        gate.set()
+        await until(lambda: here.server.status().sessions == 0, "the lease to come back")
+    (path,) = tmp_path.iterdir()
+    assert [entry["kind"] for entry in entries(path)] == ["header", "end"]
