@@ -254,18 +254,14 @@ def spread_starts(run_baked: Path, count: int, near_m: float, past: int = 3) -> 
     inverse = np.load(run_baked / "inverse_depth.npy", mmap_mode="r")
     frames = np.arange(past, len(pose), 7)
     frames = frames[first[frames] == first[frames - past]]
-    openness = np.array([np.median(inverse[i, ::8, ::8]) for i in frames])
-    light = np.array([colour[i, ::8, ::8].mean() for i in frames])
-    # The opener half of the brighter half, then as far apart as can be.
-    bright = frames[
-        (light >= np.median(light)) & (openness <= np.median(openness[light >= np.median(light)]))
-    ]
-    score = np.array([colour[i, ::4, ::4].std() for i in bright])
-    chosen = bright[
-        farthest_views(pose[bright], count, metres=4.0, degrees=90.0, first=int(np.argmax(score)))
-    ]
+    openness = np.array([np.percentile(inverse[i, ::8, ::8], 90) for i in frames])
+    # The openest tenth, of it the half with most to see, then as far apart as can be.
+    open_frames = frames[np.argsort(openness)[: max(count, len(frames) // 10)]]
+    detail = np.array([colour[i, ::4, ::4].std() for i in open_frames])
+    rich = open_frames[np.argsort(-detail)[: max(count, len(open_frames) // 2)]]
+    chosen = rich[farthest_views(pose[rich], count, metres=4.0, degrees=90.0)]
     starts = []
-    for number, i in enumerate(chosen, 1):
+    for number, i in enumerate(sorted(chosen, key=lambda i: float(np.median(inverse[i, ::8, ::8]))), 1):
         part = slice(i - past, i + 1)
         depth = near_m * 65535.0 / np.maximum(inverse[part].astype(np.float32), 1.0)
         starts.append(
