@@ -14,7 +14,7 @@ from dreamport.errors import DatasetError
 from dreamport_tools.evaluate import Plan, Subject, measure, write
 from dreamport_tools.evaluate.evidence import Evidence
 from dreamport_tools.evaluate.metrics import PSNR_CEILING_DB
-from dreamport_tools.evaluate.recording import resolve_data, spread
+from dreamport_tools.evaluate.recording import RememberedRecording, resolve_data, spread
 from dreamport_tools.evaluate.rollouts import Drive, World, plan_windows, roll
 from dreamport_tools.evaluate.strips import contact_sheet, film_strip
 from dreamport_tools.evaluate.targets import targets
@@ -219,6 +219,23 @@ def test_windows_stay_inside_their_episode(room: StubRoom, recordings: list[Stub
     assert {w.frames for w in plan_windows(short, 8, 1, 2)} == {16}
     with pytest.raises(DatasetError, match="too few"):
         plan_windows([StubRecording(room, 5, seed=5)], 8, 1, 1)
+
+
+def test_remembered_pictures_are_those_of_the_recording_and_few(recordings: list[StubRecording]) -> None:
+    read: list[int] = []
+
+    class Counted(StubRecording):
+        def colour(self, index: int, /) -> Any:
+            read.append(index)
+            return super().colour(index)
+
+    counted = Counted(StubRoom(), 12, seed=1)
+    remembered = RememberedRecording(counted, capacity=3)
+    for index in (0, 1, 2, 1, 0, 3, 1, 0):
+        assert np.array_equal(remembered.colour(index), counted._colours[index])
+    assert read == [0, 1, 2, 3]
+    remembered.colour(2)
+    assert read == [0, 1, 2, 3, 2]
 
 
 def test_spread_takes_both_ends_and_no_more_than_asked() -> None:

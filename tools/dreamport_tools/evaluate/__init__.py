@@ -15,7 +15,7 @@ from dreamport_tools.evaluate.evaluation import Progress, Results, Subject, meas
 from dreamport_tools.evaluate.extras import require
 from dreamport_tools.evaluate.heldout import record_heldout
 from dreamport_tools.evaluate.plan import Plan
-from dreamport_tools.evaluate.recording import resolve_data
+from dreamport_tools.evaluate.recording import RememberedRecording, resolve_data
 from dreamport_tools.evaluate.strips import contact_sheet
 from dreamport_tools.evaluate.walls import walls_of_data
 
@@ -31,6 +31,10 @@ __all__ = [
     "record_heldout",
     "write",
 ]
+
+
+REMEMBERED_PICTURES = 1500
+"""Decoded pictures kept over all episodes: 280 MB at 320x192."""
 
 
 def evaluate(
@@ -64,6 +68,7 @@ def evaluate(
     episodes = dataset.episodes("heldout")
     if not episodes:
         raise DatasetError(f"{dataset.path} has no held-out episodes; record some with the split heldout")
+    remembered = [RememberedRecording(episode, REMEMBERED_PICTURES // len(episodes)) for episode in episodes]
     manifest = pack.manifest
     world = PackWorld(pack, executor)
     subject = Subject(
@@ -92,7 +97,7 @@ def evaluate(
     chosen = plan or (Plan.quick() if quick else Plan())
     chosen = replace(chosen, prime=manifest.cache.frames)
     walls = walls_of_data(dataset.path, str(dataset.info.source.get("map")))
-    results, evidence = measure(subject, episodes, walls, chosen, seed=seed, progress=progress)
+    results, evidence = measure(subject, remembered, walls, chosen, seed=seed, progress=progress)
     if out is not None:
         write(results, evidence, out)
     return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +51,33 @@ class Recording(Protocol):
     def depth(self, index: int, /) -> NDArray[np.float32]:
         """``[H, W]`` float32 metres."""
         ...
+
+
+class RememberedRecording:
+    """A recording that keeps its last ``capacity`` decoded pictures.
+
+    A small set's video has few key frames: walking back along it would decode each stretch again and again.
+    """
+
+    def __init__(self, recording: Recording, capacity: int) -> None:
+        self._recording, self._capacity = recording, capacity
+        self._pictures: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self.pose, self.intrinsics = recording.pose, recording.intrinsics
+        self.buttons, self.look_deg = recording.buttons, recording.look_deg
+        self.motion_state = recording.motion_state
+
+    def colour(self, index: int, /) -> NDArray[np.uint8]:
+        """``[H, W, 3]`` uint8."""
+        if index not in self._pictures:
+            self._pictures[index] = self._recording.colour(index)
+            if len(self._pictures) > self._capacity:
+                self._pictures.popitem(last=False)
+        self._pictures.move_to_end(index)
+        return self._pictures[index]
+
+    def depth(self, index: int, /) -> NDArray[np.float32]:
+        """``[H, W]`` float32 metres."""
+        return self._recording.depth(index)
 
 
 def length(recording: Recording) -> int:
