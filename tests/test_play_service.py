@@ -259,6 +259,18 @@ async def test_pause_stops_the_frames_and_drops_looks_but_not_held_buttons() -> 
     assert all(control.look_deg == (0.0, 0.0) and control.buttons == 1 for control in after)
 
 
+async def test_a_pause_without_anything_else_stops_the_frames_too() -> None:
+    async with serving() as here, await here.client.open() as stream:
+        await stream.next_frame()
+        await stream.pause()
+        (player,) = here.source.players()
+        while stream.stats is None or stream.stats.fps > 0:
+            await stream.receive()
+        steps = len(player.controls)
+        await stream.next("stats")
+        assert len(player.controls) == steps
+
+
 async def test_presented_frames_feed_the_latency_in_stats() -> None:
     async with serving() as here, await here.client.open() as stream:
         while stream.stats is None or stream.stats.control_to_presented_ms_p50 == 0.0:

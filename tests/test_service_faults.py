@@ -36,7 +36,9 @@ from dreamport.service import (
     ServerStartError,
     running_server,
 )
+from dreamport.service.refusal import Refusal
 from dreamport.service.session import Session
+from dreamport.service.sessions import Departure, Sessions
 from dreamport.service.shared_memory import LINUX_FOLDER, PREFIX, FrameRing, remove_leftovers
 from dreamport.service.stream import Stream
 from dreamport.v1 import common_pb2, play_pb2, world_pb2
@@ -394,6 +396,70 @@ async def test_the_newest_stream_of_a_session_wins() -> None:
             assert len(here.source.players()) == 1
 
 
+async def test_nobody_takes_the_place_of_a_session_while_its_client_changes_streams() -> None:
+    async with serving(max_sessions=1) as here:
+        old = await here.client.open()
+        await old.next_frame()
+        sessions = here.server.sessions
+        (seat,) = sessions._seats.values()
+        opening = play_pb2.Open(protocol_version=1)
+
+        async def rival() -> None:
+            await seat.left.wait()  # at the first moment at which the old stream is gone
+            await sessions.enter(opening, "ipv4:127.0.0.1:1")
+
+        rivalry = asyncio.create_task(rival())
+        async with await here.client.open(resume_token=old.opened.resume_token) as new:
+            with pytest.raises(Refusal, match="full"):
+                await rivalry
+            assert await plays_on(new)
+
+
+class StubContext:
+    """A call whose client goes at once and never takes a message. ``said``: what the stream did with it."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.writing = asyncio.Event()
+        self.written = asyncio.Event()
+
+    async def send_initial_metadata(self, metadata: object) -> None:
+        """Note it."""
+        self.said.append("metadata")
+
+    async def read(self) -> object:
+        """The end, as soon as the first message is being written."""
+        await self.writing.wait()
+        return grpc.aio.EOF
+
+    async def write(self, message: play_pb2.PlayResponse) -> None:
+        """Hang."""
+        self.said.append("write")
+        self.writing.set()
+        await self.written.wait()
+        self.said.append("written")
+
+
+async def test_a_stream_that_is_cancelled_while_it_ends_completes_its_write_and_leaves_no_task() -> None:
+    async with serving() as here:
+        sessions = here.server.sessions
+        stream = await sessions.enter(play_pb2.Open(protocol_version=1), "ipv4:127.0.0.1:1")
+        tasks_before = asyncio.all_tasks()
+        context = StubContext()
+        run = asyncio.create_task(stream.run(context))  # type: ignore[arg-type]
+        await context.writing.wait()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the stream has seen the client go, and waits for its write
+        run.cancel()
+        await asyncio.sleep(0)
+        context.written.set()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert context.said == ["metadata", "write", "written"]
+        assert asyncio.all_tasks() - {run} <= tasks_before
+        await sessions.leave(stream, Departure("test", resumable=False))
+
+
 @pytest.mark.timeout(600)
 async def test_a_storm_of_cancelled_calls_leaves_nothing_behind() -> None:
     dice = random.Random(7)
@@ -631,8 +697,6 @@ async def test_the_token_may_not_be_given_twice() -> None:
 
 
 async def test_no_exception_text_reaches_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dreamport.service.sessions import Sessions
-
     def broken(self: Sessions, name: str, field_name: str) -> world_pb2.World:
         raise RuntimeError("/secret/path at 0x7f00")
 

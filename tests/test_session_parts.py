@@ -212,6 +212,13 @@ def test_after_a_long_stall_no_burst_follows() -> None:
     assert (gaps[51:] >= 0.05 - 1e-9).all() and np.allclose(gaps[60:], 0.05)
 
 
+def test_a_delay_is_made_up_without_a_burst() -> None:
+    out, _ = simulate(lambda number: 0.12 if number == 50 else 0.005, 100, rest_s=0.001)
+    gaps = np.diff(out)
+    assert gaps[50:].min() >= 0.7 * 0.05 - 1e-9, "no two frames come at once"
+    assert out[-1] == pytest.approx(100 * 0.05), "and the schedule is met again"
+
+
 # --- outbox
 
 

@@ -142,7 +142,7 @@ class Stream:
         """Serve until the client leaves. Raises ``Refusal`` for every other end, ``CancelledError`` when the
         connection breaks.
         """
-        await context.send_initial_metadata(())
+        await context.send_initial_metadata(())  # gRPC loses track of it when the first write is cut off
         hear, send = asyncio.create_task(self._hear(context)), asyncio.create_task(self._send(context))
         others = [asyncio.create_task(work) for work in (self._play(), self._report(), self._obey_stop())]
         try:
