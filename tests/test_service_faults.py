@@ -447,11 +447,11 @@ async def test_a_stream_that_is_cancelled_while_it_ends_completes_its_write_and_
         tasks_before = asyncio.all_tasks()
         context = StubContext()
         run = asyncio.create_task(stream.run(context))  # type: ignore[arg-type]
-        await context.writing.wait()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)  # the stream has seen the client go, and waits for its write
+        await until(lambda: stream._over, "the stream to see that its client is gone")
         run.cancel()
-        await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not run.done(), "it waits for the write"
         context.written.set()
         with pytest.raises(asyncio.CancelledError):
             await run
