@@ -19,6 +19,7 @@ from dreamport_tools.evaluate.markup import (
     table,
 )
 from dreamport_tools.evaluate.plan import HORIZONS
+from dreamport_tools.evaluate.recording import spread
 from dreamport_tools.evaluate.rollouts import STRIP_FRAMES, Drive, Trace, mean_curve
 from dreamport_tools.evaluate.style import STYLE
 from dreamport_tools.evaluate.targets import DRIFT, targets
@@ -82,6 +83,7 @@ def _fidelity(results: dict[str, Any], evidence: Evidence) -> str:
             )
             for kind, name in KINDS
         ]
+    rows.append(("windows", *(str(results["windows"][str(h)]) for h in HORIZONS)))
     return section(
         "Against the recording",
         paragraph(
@@ -99,7 +101,7 @@ def _fidelity(results: dict[str, Any], evidence: Evidence) -> str:
 def _films(results: dict[str, Any], evidence: Evidence) -> str:
     strips = []
     pairs = list(zip(evidence.traces[Drive.CONTROLS], evidence.traces[Drive.POSES], strict=True))
-    for trace, posed in pairs[:STRIPS]:
+    for trace, posed in [pairs[k] for k in spread(range(len(pairs)), STRIPS)]:
         frames = [k for k in STRIP_FRAMES if k in trace.pictures]
         recording = evidence.recordings[trace.window.episode]
         real = [recording.colour(trace.window.start + k) for k in frames]
