@@ -24,14 +24,13 @@ from dreamport.errors import ControlError
 from dreamport.generator.types import GeneratedFrame
 from dreamport.service.controls import LatchedControl
 from dreamport.service.leases import Lease
-from dreamport.service.negotiation import PROTOCOL_VERSION
 from dreamport.service.outbox import Outbox
 from dreamport.service.pacing import Pacer
 from dreamport.service.pictures import PictureFormat, PictureWriter
 from dreamport.service.refusal import Refusal, invalid
 from dreamport.service.session import Session
 from dreamport.service.uninterrupted import uninterrupted
-from dreamport.service.wire import executor_message, frame_message
+from dreamport.service.wire import frame_message, opened_message, stats_message
 from dreamport.v1 import play_pb2
 
 MAX_COMMANDS = 16
@@ -97,30 +96,11 @@ class Stream:
 
     def greet(self, resumed: bool, grace_s: float, remarks: list[str]) -> None:
         """Queue ``Opened``, and a notice for everything the client may not have expected."""
-        session, summary, executor = self.session, self.session.world.summary, self.session.executor
-        opened = play_pb2.Opened(
-            session_id=session.id,
-            resume_token=session.token,
-            resumed=resumed,
-            protocol_version=PROTOCOL_VERSION,
-            world=session.world,
-            seed=session.seed,
-            start=session.start,
-            cadence=play_pb2.Cadence(
-                frame_rate=summary.frame_rate,
-                frame_interval_ns=round(1e9 / summary.frame_rate),
-                chunk_frames=session.world.chunk_frames,
-            ),
-            frame_size=summary.frame_size,
-            colour_format=self._agreed.colour,
-            depth_format=self._agreed.depth,
-            transport=self._agreed.transport,
-            shared_memory=self._pictures.ring.layout if self._pictures.ring else None,
-            executor=executor_message(executor),
-            grace_ns=round(grace_s * 1e9),
-            server_time_ns=time.monotonic_ns(),
-            last_control_sequence=session.inbox.sequence,
-        )
+        executor = self.session.executor
+        opened = opened_message(self.session, self._agreed, self._pictures.ring)
+        opened.resumed = resumed
+        opened.grace_ns = round(grace_s * 1e9)
+        opened.server_time_ns = time.monotonic_ns()
         self.outbox.put(play_pb2.PlayResponse(opened=opened))
         for remark in remarks:
             self.notify(play_pb2.NOTICE_CODE_NEGOTIATED, remark)
@@ -345,24 +325,10 @@ class Stream:
             due_s += STATS_INTERVAL_S
             await sleep_until(due_s)
             now_s = time.monotonic()
-            statistics = self.session.statistics
-            generation = statistics.generation_ms.percentiles(now_s, 0.5, 0.95)
-            to_frame = statistics.control_to_frame_ms.percentiles(now_s, 0.5, 0.95)
-            to_presented = statistics.control_to_presented_ms.percentiles(now_s, 0.5, 0.95)
-            stats = play_pb2.Stats(
-                fps=statistics.fps(now_s),
-                generation_ms_p50=generation[0],
-                generation_ms_p95=generation[1],
-                control_to_frame_ms_p50=to_frame[0],
-                control_to_frame_ms_p95=to_frame[1],
-                control_to_presented_ms_p50=to_presented[0],
-                control_to_presented_ms_p95=to_presented[1],
-                frames=statistics.frames,
-                dropped=statistics.dropped + self.outbox.dropped,
-                rss_bytes=process.memory_info().rss,
-                executor=executor_message(self.session.executor),
-                sessions=self._count_sessions(),
-            )
+            stats = stats_message(self.session.statistics, self.session.executor, now_s)
+            stats.dropped += self.outbox.dropped
+            stats.rss_bytes = process.memory_info().rss
+            stats.sessions = self._count_sessions()
             self.outbox.put_stats(play_pb2.PlayResponse(stats=stats))
             if self.session.log is not None and self.session.log.trouble is not None:
                 self._remark_once(play_pb2.NOTICE_CODE_NO_SPACE, self.session.log.trouble)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dreamport.generator.types import GeneratedFrame
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service.controls import LatchedControl
+from dreamport.service.negotiation import PROTOCOL_VERSION
+from dreamport.service.pictures import PictureFormat
+from dreamport.service.session import Session
+from dreamport.service.shared_memory import FrameRing
+from dreamport.service.statistics import SessionStatistics
 from dreamport.service.world_source import ExecutorInfo
 from dreamport.v1 import common_pb2, play_pb2
 
@@ -56,4 +61,48 @@ def frame_message(
         control=control_message(applied),
         pose=pose_message(frame.pose),
         intrinsics=intrinsics_message(frame.intrinsics),
+    )
+
+
+def opened_message(session: Session, agreed: PictureFormat, ring: FrameRing | None) -> play_pb2.Opened:
+    """What a client must know of its session, but for what depends on the moment."""
+    summary = session.world.summary
+    return play_pb2.Opened(
+        session_id=session.id,
+        resume_token=session.token,
+        protocol_version=PROTOCOL_VERSION,
+        world=session.world,
+        seed=session.seed,
+        start=session.start,
+        cadence=play_pb2.Cadence(
+            frame_rate=summary.frame_rate,
+            frame_interval_ns=round(1e9 / summary.frame_rate),
+            chunk_frames=session.world.chunk_frames,
+        ),
+        frame_size=summary.frame_size,
+        colour_format=agreed.colour,
+        depth_format=agreed.depth,
+        transport=agreed.transport,
+        shared_memory=ring.layout if ring else None,
+        executor=executor_message(session.executor),
+        last_control_sequence=session.inbox.sequence,
+    )
+
+
+def stats_message(statistics: SessionStatistics, executor: ExecutorInfo, now_s: float) -> play_pb2.Stats:
+    """How a session does, at ``now_s`` of the server's monotonic clock."""
+    generation = statistics.generation_ms.percentiles(now_s, 0.5, 0.95)
+    to_frame = statistics.control_to_frame_ms.percentiles(now_s, 0.5, 0.95)
+    to_presented = statistics.control_to_presented_ms.percentiles(now_s, 0.5, 0.95)
+    return play_pb2.Stats(
+        fps=statistics.fps(now_s),
+        generation_ms_p50=generation[0],
+        generation_ms_p95=generation[1],
+        control_to_frame_ms_p50=to_frame[0],
+        control_to_frame_ms_p95=to_frame[1],
+        control_to_presented_ms_p50=to_presented[0],
+        control_to_presented_ms_p95=to_presented[1],
+        frames=statistics.frames,
+        dropped=statistics.dropped,
+        executor=executor_message(executor),
     )
