@@ -78,19 +78,21 @@ async def listening(options: ServerOptions, web_port: int | None) -> AsyncIterat
                 running_web(server.address, port=web_port, token=options.token)
             )
         now = Listening(server, web_url)
-        record = asyncio.create_task(_keep_record(now, folder))
+        over = asyncio.Event()
+        record = asyncio.create_task(_keep_record(now, folder, over))
         try:
             yield now
         finally:
-            record.cancel()
+            # Not cancelled: a write that goes on in its thread would bring the record back.
+            over.set()
             await asyncio.gather(record, return_exceptions=True)
             withdraw(os.getpid(), folder)
 
 
-async def _keep_record(now: Listening, folder: Path) -> None:
-    """Write the record of this server again and again, so that ``ps`` shows what it does now."""
+async def _keep_record(now: Listening, folder: Path, over: asyncio.Event) -> None:
+    """Write the record of this server again and again until ``over``, so that ``ps`` shows what it does."""
     started = process_started(os.getpid()) or time.time()
-    while True:
+    while not over.is_set():
         status = now.server.status()
         record = ServerRecord(
             pid=os.getpid(),
@@ -106,7 +108,8 @@ async def _keep_record(now: Listening, folder: Path) -> None:
             version=__version__,
         )
         await asyncio.to_thread(publish, record, folder)
-        await asyncio.sleep(RECORD_INTERVAL_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), RECORD_INTERVAL_S)
 
 
 @contextlib.contextmanager
