@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamport.errors import DatasetError
-
-DEPTH_SCALE = 65535.0
+from dreamport.worlds.views import STEPS
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,9 @@ class Baked:
 
         return Pictures(
             take(self.colour, 255.0),
-            take(self.inverse_depth, DEPTH_SCALE),
+            take(self.inverse_depth, STEPS),
             take(self.hint_colour, 255.0),
-            take(self.hint_inverse_depth, DEPTH_SCALE),
+            take(self.hint_inverse_depth, STEPS),
             take(self.hint_valid, 1.0),
         )
 

@@ -27,7 +27,7 @@ from dreamport.worlds.pack import WorldPack, open_pack_at, write_pack
 from dreamport.worlds.views import ViewsBuilder
 from dreamport_training.bank import farthest_views
 from dreamport_training.onnx_export import export_graph, round_to_half
-from dreamport_training.presets import PRESETS
+from dreamport_training.presets import CONTEXT_SIGMA, PRESETS
 
 DIGEST = "0" * 64  # stands in the manifest until the files are there to be hashed
 
@@ -333,7 +333,7 @@ def export(
         near_m=preset.near_m,
         far_m=preset.far_m,
         sigmas=preset.sigmas,
-        context_sigma=preset.context_sigma,
+        context_sigma=CONTEXT_SIGMA,
         views_per_frame=preset.per_frame,
         views=len(np.load(baked / "bank_frames.npy")),
         starts=spread_starts(baked, starts, preset.near_m),

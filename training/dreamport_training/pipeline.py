@@ -15,9 +15,9 @@ import torch
 import typer
 from rich.console import Console
 
-from dreamport.errors import DatasetError, DreamportError
+from dreamport.errors import DatasetError
 from dreamport.models import load_module, save_module
-from dreamport.models.codec import CodecConfig, Decoder, Encoder
+from dreamport.models.codec import Decoder, Encoder
 from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport.models.motion import MotionHead
 from dreamport_tools.episodes import Dataset
@@ -205,8 +205,3 @@ def main(args: list[str]) -> None:
         app(args, prog_name="dreamport train", standalone_mode=False)
     except typer.Exit as stop:
         raise SystemExit(stop.exit_code) from None
-    except DreamportError:
-        raise
-
-
-__all__ = ["STAGES", "CodecConfig", "Run", "main"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dreamport.models.codec import CodecConfig
+
+CONTEXT_SIGMA = 0.03
+"""Noise on the frames that a new one looks back on: the same when distilling and at play."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,8 @@ class Preset:
     near_m: float = 0.35
     far_m: float = 32.0
     sigmas: tuple[float, ...] = (1.0,)
-    context_sigma: float = 0.03
     per_frame: int = 4
     jpeg_quality: int = 82
-    notes: str = field(default="")
 
 
 PRESETS: dict[str, Preset] = {

@@ -20,10 +20,9 @@ from dreamport_training.objectives import (
     noised,
     picture_loss,
 )
+from dreamport_training.presets import CONTEXT_SIGMA
 from dreamport_training.runs import Stage
 from dreamport_training.stages.causal import optimisers_of
-
-CONTEXT_SIGMA = 0.03
 
 
 def last_frame_velocity(
