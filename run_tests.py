@@ -3,9 +3,10 @@
     python3 run_tests.py                     all of it
     python3 run_tests.py tests/test_cli.py   the same install and checks, then pytest with these arguments
 
-Needs Python 3.11 or newer. The browser and contract checks also need node and npm, and Chromium, which is
-installed with apt-get where this runs as root on Debian or Ubuntu. What is missing is named and its tests are
-skipped with that reason; with CI=true in the environment it is an error instead.
+Needs Python 3.11 or newer. The native core and the engine tests also need compilers and engines, the browser
+tests Chromium: they are installed with apt-get where this runs as root on Debian or Ubuntu. The page and the
+contract's check need node and npm. What is missing is named and its tests are skipped with that reason; with
+CI=true in the environment it is an error instead.
 """
 
 from __future__ import annotations
@@ -26,7 +27,25 @@ TORCH = "torch==2.13.0"
 """Pinned and installed first: a range lets pip take the newest build with several GB of CUDA beside it."""
 BUNDLE = ROOT / "backend" / "dreamport" / "web" / "bundle"
 NODE_PROJECTS = (ROOT / "tests" / "browser", BUNDLE)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SYSTEM_PROGRAMS = {
+    "chromium|chromium-browser|google-chrome": "chromium",
+    "cmake": "cmake",
+    "ninja": "ninja-build",
+    "g++": "g++",
+    "nasm": "nasm",
+    "clang++-14": "clang-14 libclang-rt-14-dev llvm-14",
+    "clang-format-14": "clang-format-14",
+    "x86_64-w64-mingw32-g++-posix": "g++-mingw-w64-x86-64-posix",
+    "wine64|/usr/lib/wine/wine64": "wine64",
+    "xvfb-run": "xvfb xauth",
+    "godot3": "godot3",
+    "glslangValidator": "glslang-tools libegl1 libgl1-mesa-dri libegl-mesa0",
+    "spirv-cross": "spirv-cross",
+    "ip": "iproute2",
+    "tc": "iproute2",
+    "openssl": "openssl",
+}
+"""Programs that tests use (any of the names), and the Debian packages that bring them."""
 REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
 
 
@@ -59,25 +78,33 @@ def install_python_packages() -> None:
     run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,dev]"])
 
 
-def install_browser() -> None:
-    """Chromium and the packages that drive it."""
-    if not any(shutil.which(name) for name in BROWSERS):
-        if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-            run("package list", ["apt-get", "update", "-qq"])
-            os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-            run(
-                "install chromium", ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-            )
-        else:
-            lacking(
-                "Chromium", "Install the package chromium (or Google Chrome); the browser tests are skipped."
-            )
+def install_system_packages() -> None:
+    """Compilers, engines and the browser, with apt-get where that may be used."""
+    missing = {
+        program: package
+        for program, package in SYSTEM_PROGRAMS.items()
+        if not any(shutil.which(name) for name in program.split("|"))
+    }
+    if not missing:
+        return
+    if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
+        for program, package in missing.items():
+            lacking(program, f"Install the package {package.split()[0]}; the tests that need it are skipped.")
+        return
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    run("package list", ["apt-get", "update", "-qq"])
+    packages = sorted({name for package in missing.values() for name in package.split()})
+    run("install system packages", ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
+
+
+def install_node_packages() -> None:
+    """What the page, the contract's check and the C# compiler need from npm."""
     if shutil.which("npm") is None:
         lacking("npm", "Install node 20 or newer; the tests and checks of page and contract are skipped.")
-    else:
-        for folder in NODE_PROJECTS:
-            # Not `npm ci`: it wants every platform's binaries in the lock, and some registries lack some.
-            run(f"install {folder.name}", [npm(), "install", "--no-save", "--no-fund", "--no-audit"], folder)
+        return
+    for folder in NODE_PROJECTS:
+        # Not `npm ci`: it wants every platform's binaries in the lock, and some registries lack some.
+        run(f"install {folder.name}", [npm(), "install", "--no-save", "--no-fund", "--no-audit"], folder)
 
 
 def npm() -> str:
@@ -101,7 +128,8 @@ def main(arguments: Sequence[str]) -> None:
         raise SystemExit(f"Dreamport needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     os.chdir(ROOT)
     install_python_packages()
-    install_browser()
+    install_system_packages()
+    install_node_packages()
     check_sources()
     # Nothing is printed after pytest's closing line.
     raise SystemExit(subprocess.run([PYTHON, "-m", "pytest", *(arguments or ["-q"])], check=False).returncode)
