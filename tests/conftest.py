@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_WORLD = ROOT / "backend" / "dreamport" / "worlds" / "default"
+pytest_plugins = ["native_library"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,36 @@
+# Flags of our own code (dreamport_warnings), of everything that is linked (sanitizers, hardening), and what may be exported.
+add_library(dreamport_warnings INTERFACE)
+target_compile_options(dreamport_warnings INTERFACE -Wall -Wextra -Wconversion -Werror)
+
+add_compile_options(-ffunction-sections -fdata-sections -fstack-protector-strong)
+set(clang OFF)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  set(clang ON)
+endif()
+
+if(DREAMPORT_SANITIZE)
+  add_compile_options(-fsanitize=${DREAMPORT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${DREAMPORT_SANITIZE})
+  if(clang)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+  endif()
+elseif(NOT WIN32 AND NOT APPLE)
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+
+add_library(dreamport_exports INTERFACE)
+if(APPLE)
+  target_link_options(dreamport_exports INTERFACE -Wl,-dead_strip -Wl,-x "-Wl,-exported_symbol,_dp_*")
+elseif(WIN32)
+  # core.h marks its functions dllexport; then nothing else is exported.
+  target_link_options(dreamport_exports INTERFACE -Wl,--gc-sections -Wl,--exclude-all-symbols -static -static-libgcc
+                                                  -static-libstdc++ -s)
+else()
+  target_link_options(
+    dreamport_exports INTERFACE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map -Wl,--exclude-libs,ALL
+    -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now)
+  if(NOT DREAMPORT_SANITIZE)
+    target_link_options(dreamport_exports INTERFACE -Wl,--no-undefined -static-libgcc -static-libstdc++ -s)
+  endif()
+  set(DREAMPORT_LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
+endif()

@@ -1,0 +1,36 @@
+# Tests: tests/*_test.cpp are doctest executables that ctest runs, tests/*_program.cpp are for Python tests, fuzz/*_fuzz.cpp are
+# libFuzzer targets in a sanitizer build with clang. tests/*.h and tests/support/*.cpp are shared by all of them.
+add_library(dreamport_core_static STATIC $<TARGET_OBJECTS:dreamport_core_objects>)
+target_link_libraries(dreamport_core_static PUBLIC dreamport_core_objects)
+
+file(GLOB_RECURSE support_sources CONFIGURE_DEPENDS tests/support/*.cpp)
+add_library(dreamport_test_support STATIC ${support_sources} cmake/test_main.cpp)
+target_include_directories(dreamport_test_support PUBLIC tests)
+target_include_directories(dreamport_test_support SYSTEM PUBLIC ${DREAMPORT_DOCTEST})
+target_link_libraries(dreamport_test_support PUBLIC dreamport_core_static PRIVATE dreamport_warnings)
+
+file(GLOB tests CONFIGURE_DEPENDS tests/*_test.cpp)
+foreach(test IN LISTS tests)
+  get_filename_component(name ${test} NAME_WE)
+  add_executable(${name} ${test})
+  target_link_libraries(${name} PRIVATE dreamport_test_support dreamport_warnings)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+endforeach()
+
+file(GLOB programs CONFIGURE_DEPENDS tests/*_program.cpp)
+foreach(program IN LISTS programs)
+  get_filename_component(name ${program} NAME_WE)
+  add_executable(${name} ${program})
+  target_link_libraries(${name} PRIVATE dreamport_core_static dreamport_warnings)
+endforeach()
+
+if(clang AND DREAMPORT_SANITIZE)
+  file(GLOB fuzzers CONFIGURE_DEPENDS fuzz/*_fuzz.cpp)
+  foreach(fuzzer IN LISTS fuzzers)
+    get_filename_component(name ${fuzzer} NAME_WE)
+    add_executable(${name} ${fuzzer})
+    target_link_libraries(${name} PRIVATE dreamport_core_static dreamport_warnings)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()

@@ -1,0 +1,142 @@
+"""The third-party libraries of the native core, built as static archives once per target and kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sources import NATIVE, cache_folder, locked, source
+
+THIRD_PARTY = NATIVE / "third_party"
+LINKED = ("boringssl", "nghttp2", "libjpeg-turbo", "nanopb")
+"""Libraries that are linked into the core; doctest is only for its tests."""
+INSTRUMENTED = ("nghttp2", "nanopb")
+"""Those that a sanitizer build instruments too: small, and they parse what arrives."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """How a target is compiled.
+
+    ``target`` is ``linux-x64`` and the like; ``cmake_arguments`` are handed to every CMake project;
+    ``compilers`` is a word about the compilers that is part of the cache's key; ``sanitize`` is the value of
+    ``-fsanitize=`` or empty.
+    """
+
+    target: str
+    cmake_arguments: tuple[str, ...]
+    compilers: str
+    sanitize: str = ""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A built library: ``prefix`` holds ``include`` and ``lib``."""
+
+    name: str
+    version: str
+    prefix: Path
+
+
+def library(name: str, toolchain: Toolchain) -> Library:
+    """The library ``name`` for a toolchain, built if the cache lacks it.
+
+    Raises ``SourceError`` when its source cannot be had and ``subprocess.CalledProcessError`` when it does
+    not build; the compiler's words are on standard error then.
+    """
+    with locked(cache_folder() / f"{name}.lock"):
+        found = source(name)
+        if name == "doctest":
+            return Library(name, found.version, found.folder)
+        sanitize = toolchain.sanitize if name in INSTRUMENTED else ""
+        key = hashlib.sha256()
+        for part in (found.sha256, *toolchain.cmake_arguments, toolchain.compilers, sanitize):
+            key.update(part.encode() + b"\0")
+        for recipe in (THIRD_PARTY / "CMakeLists.txt", THIRD_PARTY / f"{name}.cmake", Path(__file__)):
+            if recipe.is_file():
+                key.update(recipe.read_bytes())
+        for toolchain_file in _toolchain_files(toolchain):
+            key.update(toolchain_file.read_bytes())
+        prefix = cache_folder() / "built" / toolchain.target / f"{name}-{key.hexdigest()[:12]}"
+        if not prefix.is_dir():
+            print(
+                f"native: building {name} {found.version} for {toolchain.target}", file=sys.stderr, flush=True
+            )
+            _build(name, found.folder, prefix, toolchain, sanitize)
+        return Library(name, found.version, prefix)
+
+
+def run_quietly(command: Sequence[str | Path]) -> None:
+    """Run a build step; show what it said only when it fails."""
+    result = subprocess.run(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        print(result.stdout, file=sys.stderr, flush=True)
+        raise subprocess.CalledProcessError(result.returncode, [str(part) for part in command])
+
+
+def generator() -> list[str]:
+    """CMake's arguments for the generator: Ninja where it is installed."""
+    return ["-G", "Ninja"] if shutil.which("ninja") else []
+
+
+def jobs() -> str:
+    """How many compilers run at once: ``DREAMPORT_NATIVE_JOBS`` or one for each processor."""
+    return os.environ.get("DREAMPORT_NATIVE_JOBS") or str(os.cpu_count() or 2)
+
+
+def _toolchain_files(toolchain: Toolchain) -> list[Path]:
+    mark = "-DCMAKE_TOOLCHAIN_FILE="
+    return [Path(part[len(mark) :]) for part in toolchain.cmake_arguments if part.startswith(mark)]
+
+
+def _build(name: str, folder: Path, prefix: Path, toolchain: Toolchain, sanitize: str) -> None:
+    work = prefix.with_name(prefix.name + ".work")
+    shutil.rmtree(work, ignore_errors=True)
+    if name == "libjpeg-turbo":
+        project = folder
+        options = [
+            "-DENABLE_SHARED=0",
+            "-DENABLE_STATIC=1",
+            "-DWITH_TURBOJPEG=1",
+            "-DWITH_TOOLS=0",
+            "-DWITH_TESTS=0",
+            "-DWITH_JAVA=0",
+            "-DCMAKE_POSITION_INDEPENDENT_CODE=1",
+            "-DCMAKE_C_FLAGS=-fvisibility=hidden -ffunction-sections -fdata-sections",
+        ]
+    else:
+        project = THIRD_PARTY
+        options = [
+            f"-DDREAMPORT_LIBRARY={name}",
+            f"-DDREAMPORT_SOURCE={folder.as_posix()}",
+            f"-DDREAMPORT_SANITIZE={sanitize}",
+        ]
+    install = work / "install"
+    configure = ["cmake", "-S", project, "-B", work, *generator(), *toolchain.cmake_arguments, *options]
+    optimise = "-O2 -DNDEBUG"
+    run_quietly(
+        [
+            *configure,
+            "-DCMAKE_BUILD_TYPE=Release",
+            f"-DCMAKE_C_FLAGS_RELEASE={optimise}",
+            f"-DCMAKE_CXX_FLAGS_RELEASE={optimise}",
+            f"-DCMAKE_INSTALL_PREFIX={install.as_posix()}",
+            "-DCMAKE_INSTALL_LIBDIR=lib",
+        ]
+    )
+    run_quietly(["cmake", "--build", work, "--parallel", jobs()])
+    run_quietly(["cmake", "--install", work])
+    os.replace(install, prefix)
+    shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,12 @@
+# The library only: no tools, no tests, none of their dependencies.
+file(GLOB sources CONFIGURE_DEPENDS ${S}/lib/*.c)
+add_library(nghttp2 STATIC ${sources})
+target_include_directories(nghttp2 PRIVATE ${S}/lib/includes)
+target_compile_definitions(nghttp2 PRIVATE BUILDING_NGHTTP2 NGHTTP2_STATICLIB HAVE_TIME_H=1)
+if(WIN32)
+  target_compile_definitions(nghttp2 PRIVATE HAVE_WINSOCK2_H=1 HAVE_WINDOWS_H=1 HAVE_GETTICKCOUNT64=1)
+else()
+  target_compile_definitions(nghttp2 PRIVATE HAVE_ARPA_INET_H=1 HAVE_NETINET_IN_H=1 HAVE_CLOCK_GETTIME=1 HAVE_DECL_CLOCK_MONOTONIC=1)
+endif()
+install(TARGETS nghttp2 DESTINATION lib)
+install(DIRECTORY ${S}/lib/includes/nghttp2 DESTINATION include FILES_MATCHING PATTERN "*.h")
