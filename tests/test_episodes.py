@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
+from dreamport.episodes.dataset import Dataset
+from dreamport.episodes.depth import decode_depth, encode_depth
+from dreamport.episodes.layout import DatasetInfo, create_dataset
+from dreamport.episodes.writer import EpisodeWriter, RecordedFrame
 from dreamport.errors import DatasetError
-from dreamport_tools.episode_layout import decode_depth, encode_depth
-from dreamport_tools.episodes import Dataset, DatasetInfo, EpisodeWriter, RecordedFrame, create_dataset
 
 INFO = DatasetInfo(
     name="made-up",
@@ -111,7 +113,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_episodes import INFO, made_up_frame, write_episode
-from dreamport_tools.episodes import EpisodeWriter
+from dreamport.episodes.writer import EpisodeWriter
 root = Path(sys.argv[1])
 write_episode(root, 0, 4)
 writer = EpisodeWriter(root, INFO, 1, seed=101, split="train")
@@ -162,6 +164,6 @@ def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="other settings"):
         create_dataset(tmp_path, replace(INFO, frame_rate=10.0))
     path = tmp_path / "meta" / "info.json"
-    path.write_text(path.read_text().replace("dreamport-1", "dreamport-9"))
+    path.write_text(path.read_text().replace("dreamport-2", "dreamport-9"))
     with pytest.raises(DatasetError, match="dreamport-9"):
         Dataset(tmp_path)

@@ -30,13 +30,9 @@ from stub_worlds import (
 for module in ("cv2", "av", "pyarrow"):
     pytest.importorskip(module, reason="the evaluator needs the extra 'capture'")
 
-from dreamport_tools.episodes import (  # noqa: E402 - needs the extra
-    Dataset,
-    DatasetInfo,
-    EpisodeWriter,
-    RecordedFrame,
-    create_dataset,
-)
+from dreamport.episodes.dataset import Dataset  # noqa: E402 - needs the extra
+from dreamport.episodes.layout import DatasetInfo, create_dataset  # noqa: E402
+from dreamport.episodes.writer import EpisodeWriter, RecordedFrame  # noqa: E402
 from dreamport_tools.evaluate.pack_world import PackWorld, check_fits  # noqa: E402
 
 INFO = DatasetInfo(

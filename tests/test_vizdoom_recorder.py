@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dreamport.episodes.dataset import Dataset
 from dreamport.errors import DatasetError
 from dreamport.geometry import Pose
 from dreamport_tools.compact_dataset import compact_copy
 from dreamport_tools.doom_map import map_geometry, read_map, without_effects, write_pwad
 from dreamport_tools.doom_walk import WalkMap
-from dreamport_tools.episodes import Dataset
 from dreamport_tools.vizdoom_game import (
     FORWARD,
     MAP,

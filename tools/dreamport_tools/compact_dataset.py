@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dreamport.episodes.dataset import Dataset, Episode
+from dreamport.episodes.layout import create_dataset
+from dreamport.episodes.writer import EpisodeWriter, RecordedFrame
 from dreamport.errors import DatasetError
-from dreamport_tools.episodes import Dataset, Episode, EpisodeWriter, RecordedFrame, create_dataset
 from dreamport_tools.evaluate.walls import WALLS_FILE, walls_of_data, write_walls
 
 
@@ -31,7 +33,7 @@ def compact_copy(
 
     ``rate_factor`` is H.265's: lower is closer. Raises ``DatasetError`` when ``out`` holds episodes already.
     """
-    info = replace(source.info, lossless=False)
+    info = replace(source.info, colour_codec="hevc")
     create_dataset(out, info)
     if len(Dataset(out)):
         raise DatasetError(f"{out} holds episodes already; copy into an empty folder")
@@ -49,7 +51,7 @@ def compact_copy(
 
 
 def _copy(episode: Episode, out: Path, index: int, frames: int, rate_factor: float) -> None:
-    info = replace(episode.info, lossless=False)
+    info = replace(episode.info, colour_codec="hevc")
     header, *events = episode.raw()
     tics = len(events) // max(1, len(episode) - 1)
     with EpisodeWriter(

@@ -12,17 +12,11 @@ from pathlib import Path
 import numpy as np
 import vizdoom
 
+from dreamport.episodes.dataset import Dataset, Episode
+from dreamport.episodes.layout import DatasetInfo, create_dataset, discard_unfinished
+from dreamport.episodes.writer import EpisodeWriter, RecordedFrame
 from dreamport.errors import DatasetError
 from dreamport_tools.doom_walk import WalkMap
-from dreamport_tools.episodes import (
-    Dataset,
-    DatasetInfo,
-    Episode,
-    EpisodeWriter,
-    RecordedFrame,
-    create_dataset,
-    discard_unfinished,
-)
 from dreamport_tools.vizdoom_game import (
     BUTTONS,
     FOCAL,

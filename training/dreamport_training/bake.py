@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from dreamport.episodes.dataset import Dataset
 from dreamport.errors import DatasetError
 from dreamport.generator.coverage import CANDIDATES, ViewIndex, pick
 from dreamport.geometry import camera_rays
 from dreamport.models.reprojection import Reprojection
 from dreamport.worlds.views import Views, ViewsBuilder, quantise_inverse_depth, unpack_views
-from dreamport_tools.episodes import Dataset
 from dreamport_training.bank import farthest_views
 
 STRIDE = 8  # pixels of the frame a latent cell
@@ -68,7 +68,7 @@ def _bake_episode(job: tuple[Path, Path, str, int, int, float]) -> None:
     )
     rays = np.lib.format.open_memmap(folder / "rays.npy", "r+")
     for i in range(n):
-        rays[at + i] = camera_rays(episode.pose[i], episode.intrinsics, height, width, STRIDE)
+        rays[at + i] = camera_rays(episode.pose[i], episode.cameras[i], height, width, STRIDE)
 
 
 def bake_frames(data: Path, folder: Path, config: BakeConfig, split: str) -> None:
@@ -99,11 +99,19 @@ def bake_frames(data: Path, folder: Path, config: BakeConfig, split: str) -> Non
         np.concatenate([(e.buttons[:, None].astype(np.int64) >> np.arange(buttons)) & 1, e.look_deg], axis=1)
         for e in episodes
     ]
+    runs = [
+        (int(at) + begin, end - begin)
+        for e, at in zip(episodes, starts, strict=True)
+        for begin, end in e.runs()
+    ]
+    first = np.concatenate([np.full(frames, begin, np.int64) for begin, frames in runs])
+    control = np.concatenate(controls).astype(np.float32)
+    control[np.unique(first)] = 0.0  # what led over a gap is no single step
     np.save(folder / "pose.npy", np.concatenate([e.pose for e in episodes]).astype(np.float32))
-    np.save(folder / "intrinsics.npy", np.stack([np.asarray(episodes[0].intrinsics, np.float32)] * total))
+    np.save(folder / "intrinsics.npy", np.concatenate([e.cameras for e in episodes]))
     np.save(folder / "state.npy", np.concatenate([e.motion_state for e in episodes]).astype(np.float32))
-    np.save(folder / "control.npy", np.concatenate(controls).astype(np.float32))
-    np.save(folder / "first.npy", np.repeat(starts, lengths).astype(np.int64))
+    np.save(folder / "control.npy", control)
+    np.save(folder / "first.npy", first)
 
 
 def build_bank(folder: Path, pose: NDArray[np.float32], config: BakeConfig) -> None:

@@ -30,8 +30,8 @@ class Pictures:
 class Baked:
     """Read access to a folder written by :mod:`dreamport_training.bake`.
 
-    ``first[i]``: index of the first frame of frame i's episode. ``control[i]`` led to frame i (row 0 of an
-    episode: zeros).
+    ``first[i]``: index of the first frame of frame i's episode, or of its run where an episode has gaps.
+    ``control[i]`` led to frame i (zeros where a run begins).
     """
 
     ARRAYS = ("colour", "inverse_depth", "hint_colour", "hint_inverse_depth", "hint_valid")
@@ -71,7 +71,7 @@ class Baked:
         )
 
     def clip_starts(self, frames: int) -> NDArray[np.int64]:
-        """Every index from which ``frames`` frames of one episode follow."""
+        """Every index from which ``frames`` frames of one episode follow without a gap."""
         i = np.arange(len(self) - frames + 1)
         whole: NDArray[np.int64] = i[self.first[i] == self.first[i + frames - 1]]
         return whole

@@ -15,12 +15,12 @@ import torch
 import typer
 from rich.console import Console
 
+from dreamport.episodes.dataset import Dataset
 from dreamport.errors import DatasetError
 from dreamport.models import load_module, save_module
 from dreamport.models.codec import Decoder, Encoder
 from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport.models.motion import MotionHead
-from dreamport_tools.episodes import Dataset
 from dreamport_training.bake import BakeConfig, bake
 from dreamport_training.baked import Baked
 from dreamport_training.latents import LatentClips, bake_latents

@@ -60,7 +60,7 @@ def evaluate(
     """
     for module in ("pyarrow", "av", "cv2"):
         require(module, "Evaluation", "capture")
-    from dreamport_tools.episodes import Dataset  # noqa: PLC0415 - needs the extra
+    from dreamport.episodes.dataset import Dataset  # noqa: PLC0415 - needs the extra
     from dreamport_tools.evaluate.pack_world import PackWorld, check_fits  # noqa: PLC0415
 
     dataset = Dataset(resolve_data(data))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamport.episodes.layout import DatasetInfo
 from dreamport.errors import DatasetError
 from dreamport.executors.base import Executor
 from dreamport.generator import Generator
@@ -14,7 +15,6 @@ from dreamport.generator.types import FrameControl, GeneratedFrame
 from dreamport.geometry import Pose
 from dreamport.worlds import Start, ViewsBuilder, WorldPack
 from dreamport.worlds.views import parse_start
-from dreamport_tools.episodes import DatasetInfo
 from dreamport_tools.evaluate.recording import Recording
 
 START_JPEG_QUALITY = 100

@@ -14,7 +14,7 @@ from dreamport.errors import DatasetError
 
 
 class Recording(Protocol):
-    """One episode of real play, T frames long. ``dreamport_tools.episodes.Episode`` is one.
+    """One episode of real play, T frames long. ``dreamport.episodes.dataset.Episode`` is one.
 
     Row t's control is the input held during (t-1, t] that produced frame t; row 0's is null.
     """

@@ -1,17 +1,20 @@
 """The videos of an episode, through PyAV.
 
-Recordings are FFV1: lossless, and every frame stands on its own. Small copies hold their colour as H.265
-4:4:4 with few key frames; their depth stays lossless.
+Recordings are FFV1 or Ut Video: lossless, and every frame stands on its own; or the JPEGs that a recorder
+sent. Small copies hold their colour as H.265 4:4:4 with few key frames; their depth stays lossless.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import av
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 
 from dreamport.errors import DatasetError
@@ -33,7 +36,12 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], pixels: Pixels, frame_rate: int, quality: float | None = None
+        self,
+        path: Path,
+        size: tuple[int, int],
+        pixels: Pixels,
+        frame_rate: Fraction,
+        quality: float | None = None,
     ) -> None:
         self._pixels = pixels
         self._container: Any = av.open(str(path), "w", format="matroska")
@@ -48,7 +56,7 @@ class VideoWriter:
         elif quality is not None:
             self._stream.options = {"level": "3", "coder": "2", "context": "1"}
         self._stream.thread_count = 1
-        self._time_base = Fraction(1, frame_rate)
+        self._time_base = 1 / frame_rate
         self._count = 0
 
     def add(self, picture: NDArray[Any]) -> None:
@@ -84,22 +92,47 @@ class VideoReader:
             ) from error
         self._stream.thread_count = 1
         self._rate = Fraction(str(self._stream.average_rate))
+        self._jpegs = self._stream.codec_context.name == "mjpeg"
         self._next = 0
-        self._frames: Any = self._container.decode(self._stream)
+        self._frames = self._from_here()
 
     def frame(self, number: int) -> NDArray[Any]:
         """The picture of that number."""
+        found = self._find(number)
+        if not isinstance(found, bytes):
+            picture: NDArray[Any] = found.to_ndarray(format=self._pixels)
+            return picture
+        try:
+            return np.asarray(simplejpeg.decode_jpeg(found, "RGB"))
+        except ValueError as error:
+            raise DatasetError(
+                f"{self._path.name} is damaged at frame {number} ({error}); copy or record it again"
+            ) from error
+
+    def jpeg(self, number: int) -> bytes:
+        """The JPEG of that number, as it was recorded. Raises ``DatasetError`` when the file holds none."""
+        found = self._find(number)
+        if not isinstance(found, bytes):
+            raise DatasetError(f"{self._path.name} holds no JPEGs; read its pictures instead")
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._frames = iter(())
+        self._container.close()
+
+    def _find(self, number: int) -> Any:
+        """The decoded frame of that number, or its JPEG."""
         try:
             if number != self._next:
                 offset = round(number / self._rate / self._stream.time_base)
                 self._container.seek(offset, stream=self._stream, backward=True)
-                self._frames = self._container.decode(self._stream)
-            for frame in self._frames:
-                at = round(frame.pts * self._stream.time_base * self._rate)
+                self._frames = self._from_here()
+            for pts, content in self._frames:
+                at = round(pts * self._stream.time_base * self._rate)
                 if at == number:
                     self._next = number + 1
-                    picture: NDArray[Any] = frame.to_ndarray(format=self._pixels)
-                    return picture
+                    return content()
                 if at > number:
                     break
         except av.FFmpegError as error:
@@ -108,6 +141,18 @@ class VideoReader:
             ) from error
         raise DatasetError(f"{self._path.name} has no frame {number}; copy or record it again")
 
-    def close(self) -> None:
-        """Close the file."""
-        self._container.close()
+    def _from_here(self) -> Iterator[tuple[int, Callable[[], Any]]]:
+        """Time stamps and what stands there. JPEGs are not decoded by FFmpeg, so that they stay what they
+        are.
+        """
+        if self._jpegs:
+            for packet in self._container.demux(self._stream):
+                if packet.pts is not None:
+                    yield packet.pts, partial(bytes, packet)
+        else:
+            for frame in self._container.decode(self._stream):
+                yield frame.pts, partial(_itself, frame)
+
+
+def _itself(frame: Any) -> Any:
+    return frame
