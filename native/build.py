@@ -6,8 +6,8 @@
     python native/build.py --sanitize             tests and fuzz target with AddressSanitizer and UBSan
     python native/build.py --install              and copy it into the Unity package and the Unreal plugin
 
-Needs only Python 3.11, CMake 3.22 and a C++17 compiler. The libraries that are linked in come as hashed sources
-(third_party/sources.json) and are built once per target into a cache outside the checkout
+Needs only Python 3.11, CMake 3.22 and a C++17 compiler. The libraries that are linked in come as hashed
+sources (third_party/sources.json) and are built once per target into a cache outside the checkout
 (``DREAMPORT_NATIVE_CACHE`` moves it).
 """
 
@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from libraries import LINKED, Library, Toolchain, generator, jobs, library, run_quietly
+from libraries import LINKED, Toolchain, generator, jobs, library, run_quietly
 from sources import NATIVE, SourceError, cache_folder, locked
 
 TARGETS = ("linux-x64", "linux-arm64", "windows-x64", "windows-arm64", "macos-x64", "macos-arm64")
@@ -67,8 +67,13 @@ def build(target: str, *, tests: bool = False, sanitize: bool = False) -> Path:
     with locked(folder.parent / f"{folder.name}.lock"):
         toolchain = toolchain_for(target, sanitize=sanitize)
         libraries = [library(name, toolchain) for name in LINKED]
-        options = [f"-DDREAMPORT_{_variable(each)}={each.prefix.as_posix()}" for each in libraries]
-        components = ", ".join(f"{TITLES[each.name]} {each.version}" for each in libraries)
+        options = [
+            f"-DDREAMPORT_{each.name.upper().replace('-', '_')}={each.prefix.as_posix()}"
+            for each in libraries
+        ]
+        components = ", ".join(
+            f"{'BoringSSL' if each.name == 'boringssl' else each.name} {each.version}" for each in libraries
+        )
         options += [
             f"-DDREAMPORT_COMPONENTS={components}",
             f"-DDREAMPORT_SANITIZE={toolchain.sanitize}",
@@ -77,7 +82,8 @@ def build(target: str, *, tests: bool = False, sanitize: bool = False) -> Path:
             options.append(f"-DDREAMPORT_DOCTEST={library('doctest', toolchain).prefix.as_posix()}")
         if tests or not (folder / "CMakeCache.txt").is_file():  # once with tests, a build folder keeps them
             options.append(f"-DDREAMPORT_TESTS={'ON' if tests else 'OFF'}")
-        run_quietly(["cmake", "-S", NATIVE, "-B", folder, *generator(), *toolchain.cmake_arguments, *options])
+        options += [*generator(), *toolchain.cmake_arguments, *toolchain.sanitizer_arguments]
+        run_quietly(["cmake", "-S", NATIVE, "-B", folder, *options])
         wanted = ["all"] if tests else ["dreamport_core"]
         run_quietly(["cmake", "--build", folder, "--parallel", jobs(), "--target", *wanted])
     return folder / library_name(target)
@@ -110,13 +116,13 @@ def toolchain_for(target: str, *, sanitize: bool = False) -> Toolchain:
     that has neither.
     """
     arguments: list[str] = []
-    compilers = "native"
+    sanitizer_arguments: list[str] = []
     if sanitize:
         if target != this_machine():
             raise LookupError("only a build for this machine can be run under the sanitizers")
         clang, clangxx = (shutil.which(f"{name}-14") or shutil.which(name) for name in ("clang", "clang++"))
         if clang and clangxx:
-            arguments += [f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={clangxx}"]
+            sanitizer_arguments = [f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={clangxx}"]
     elif target != this_machine():
         toolchain_file = NATIVE / "toolchains" / f"{target}.cmake"
         if not toolchain_file.is_file():
@@ -125,15 +131,14 @@ def toolchain_for(target: str, *, sanitize: bool = False) -> Toolchain:
         if (NATIVE / "platforms.py").is_file():
             extra = _platforms("cmake_arguments").cmake_arguments(target, cache_folder())
             arguments += [str(part) for part in extra]
-    return Toolchain(target, tuple(arguments), compilers, SANITIZERS if sanitize else "")
-
-
-def _variable(each: Library) -> str:
-    return each.name.upper().replace("-", "_")
+    return Toolchain(target, tuple(arguments), SANITIZERS if sanitize else "", tuple(sanitizer_arguments))
 
 
 def _platforms(function: str) -> ModuleType:
-    """``platforms.py``, which knows other systems: ``cmake_arguments(target, cache)``, ``install(target, path)``."""
+    """``platforms.py``: ``cmake_arguments(target, cache)`` and ``install(target, path)``.
+
+    Raises ``LookupError`` when it is missing.
+    """
     path = NATIVE / "platforms.py"
     specification = importlib.util.spec_from_file_location("platforms", path)
     if not path.is_file() or specification is None or specification.loader is None:

@@ -1,4 +1,4 @@
-"""The third-party libraries of the native core, built as static archives once per target and kept in the cache."""
+"""The third-party libraries of the native core, built as static archives once per target into the cache."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sources import NATIVE, cache_folder, locked, source
 THIRD_PARTY = NATIVE / "third_party"
 LINKED = ("boringssl", "nghttp2", "libjpeg-turbo", "nanopb")
 """Libraries that are linked into the core; doctest is only for its tests."""
+TOOLCHAIN_FILE = "-DCMAKE_TOOLCHAIN_FILE="
 INSTRUMENTED = ("nghttp2", "nanopb")
 """Those that a sanitizer build instruments too: small, and they parse what arrives."""
 
@@ -24,15 +25,15 @@ INSTRUMENTED = ("nghttp2", "nanopb")
 class Toolchain:
     """How a target is compiled.
 
-    ``target`` is ``linux-x64`` and the like; ``cmake_arguments`` are handed to every CMake project;
-    ``compilers`` is a word about the compilers that is part of the cache's key; ``sanitize`` is the value of
-    ``-fsanitize=`` or empty.
+    ``target`` is ``linux-x64`` and the like; ``cmake_arguments`` are handed to every CMake project.
+    ``sanitize`` is the value of ``-fsanitize=`` or empty; ``sanitizer_arguments`` choose the compiler for
+    what is instrumented.
     """
 
     target: str
-    cmake_arguments: tuple[str, ...]
-    compilers: str
+    cmake_arguments: tuple[str, ...] = ()
     sanitize: str = ""
+    sanitizer_arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,20 @@ def library(name: str, toolchain: Toolchain) -> Library:
         if name == "doctest":
             return Library(name, found.version, found.folder)
         sanitize = toolchain.sanitize if name in INSTRUMENTED else ""
+        options = _options(name, found.folder, toolchain, sanitize)
         key = hashlib.sha256()
-        for part in (found.sha256, *toolchain.cmake_arguments, toolchain.compilers, sanitize):
+        kept = [part for part in options if not part.startswith(TOOLCHAIN_FILE)]  # its path is the checkout's
+        for part in (found.sha256, toolchain.target, *kept):
             key.update(part.encode() + b"\0")
-        for recipe in (THIRD_PARTY / "CMakeLists.txt", THIRD_PARTY / f"{name}.cmake", Path(__file__)):
-            if recipe.is_file():
+        for recipe in (THIRD_PARTY / "CMakeLists.txt", THIRD_PARTY / f"{name}.cmake"):
+            if name != "libjpeg-turbo":
                 key.update(recipe.read_bytes())
         for toolchain_file in _toolchain_files(toolchain):
             key.update(toolchain_file.read_bytes())
         prefix = cache_folder() / "built" / toolchain.target / f"{name}-{key.hexdigest()[:12]}"
         if not prefix.is_dir():
-            print(
-                f"native: building {name} {found.version} for {toolchain.target}", file=sys.stderr, flush=True
-            )
-            _build(name, found.folder, prefix, toolchain, sanitize)
+            print(f"native: building {name} {found.version} for {toolchain.target}", file=sys.stderr)
+            _build(prefix, found.folder if name == "libjpeg-turbo" else THIRD_PARTY, options)
         return Library(name, found.version, prefix)
 
 
@@ -97,16 +98,24 @@ def jobs() -> str:
 
 
 def _toolchain_files(toolchain: Toolchain) -> list[Path]:
-    mark = "-DCMAKE_TOOLCHAIN_FILE="
+    mark = TOOLCHAIN_FILE
     return [Path(part[len(mark) :]) for part in toolchain.cmake_arguments if part.startswith(mark)]
 
 
-def _build(name: str, folder: Path, prefix: Path, toolchain: Toolchain, sanitize: str) -> None:
-    work = prefix.with_name(prefix.name + ".work")
-    shutil.rmtree(work, ignore_errors=True)
+def _options(name: str, folder: Path, toolchain: Toolchain, sanitize: str) -> list[str]:
+    compilers = toolchain.sanitizer_arguments if sanitize else ()
+    options = [
+        *generator(),
+        *compilers,
+        *toolchain.cmake_arguments,
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DCMAKE_C_FLAGS_RELEASE=-O2 -DNDEBUG",
+        "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG",
+        "-DCMAKE_INSTALL_LIBDIR=lib",
+    ]
     if name == "libjpeg-turbo":
-        project = folder
-        options = [
+        return [
+            *options,
             "-DENABLE_SHARED=0",
             "-DENABLE_STATIC=1",
             "-DWITH_TURBOJPEG=1",
@@ -116,26 +125,20 @@ def _build(name: str, folder: Path, prefix: Path, toolchain: Toolchain, sanitize
             "-DCMAKE_POSITION_INDEPENDENT_CODE=1",
             "-DCMAKE_C_FLAGS=-fvisibility=hidden -ffunction-sections -fdata-sections",
         ]
-    else:
-        project = THIRD_PARTY
-        options = [
-            f"-DDREAMPORT_LIBRARY={name}",
-            f"-DDREAMPORT_SOURCE={folder.as_posix()}",
-            f"-DDREAMPORT_SANITIZE={sanitize}",
-        ]
+    return [
+        *options,
+        f"-DDREAMPORT_LIBRARY={name}",
+        f"-DDREAMPORT_SOURCE={folder.as_posix()}",
+        f"-DDREAMPORT_SANITIZE={sanitize}",
+    ]
+
+
+def _build(prefix: Path, project: Path, options: Sequence[str]) -> None:
+    work = prefix.with_name(prefix.name + ".work")
+    shutil.rmtree(work, ignore_errors=True)
     install = work / "install"
-    configure = ["cmake", "-S", project, "-B", work, *generator(), *toolchain.cmake_arguments, *options]
-    optimise = "-O2 -DNDEBUG"
-    run_quietly(
-        [
-            *configure,
-            "-DCMAKE_BUILD_TYPE=Release",
-            f"-DCMAKE_C_FLAGS_RELEASE={optimise}",
-            f"-DCMAKE_CXX_FLAGS_RELEASE={optimise}",
-            f"-DCMAKE_INSTALL_PREFIX={install.as_posix()}",
-            "-DCMAKE_INSTALL_LIBDIR=lib",
-        ]
-    )
+    destination = f"-DCMAKE_INSTALL_PREFIX={install.as_posix()}"
+    run_quietly(["cmake", "-S", project, "-B", work, *options, destination])
     run_quietly(["cmake", "--build", work, "--parallel", jobs()])
     run_quietly(["cmake", "--install", work])
     os.replace(install, prefix)

@@ -1,7 +1,7 @@
-"""The third-party sources of the native core: downloaded once, checked against their hashes, unpacked into a cache.
+"""The third-party sources of the native core: downloaded once, checked against their hashes, unpacked.
 
-``third_party/sources.json`` names for each library one or more versions, the wanted one first; each version has a
-sha256 and the addresses it may come from. The cache lies outside the checkout, so that other checkouts reuse it.
+``third_party/sources.json`` names for each library one or more versions, the wanted one first; each version
+has a sha256 and the addresses it may come from. The cache lies outside the checkout, so that others reuse it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,33 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: BinaryIO) -> None:
+        while True:
+            try:
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                return
+            except OSError:  # it gives up after ten tries, a second apart: try again
+                continue
+
+    def _unlock(file: BinaryIO) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _unlock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
 
 NATIVE = Path(__file__).resolve().parent
 SOURCES = NATIVE / "third_party" / "sources.json"
@@ -39,7 +66,7 @@ class Source:
 
 
 def cache_folder() -> Path:
-    """Where downloads and built libraries are kept: ``DREAMPORT_NATIVE_CACHE``, or the user's cache folder."""
+    """Where downloads and libraries are kept: ``DREAMPORT_NATIVE_CACHE``, or the user's cache folder."""
     chosen = os.environ.get("DREAMPORT_NATIVE_CACHE")
     if chosen:
         return Path(chosen).resolve()
@@ -84,27 +111,11 @@ def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on the file ``path`` (made if absent) among all processes of this machine."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
-        if sys.platform == "win32":
-            import msvcrt
-            import time
-
-            while True:
-                try:
-                    file.seek(0)
-                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                    break
-                except OSError:  # LK_LOCK gives up after ten tries, a second apart
-                    time.sleep(0.1)
-            try:
-                yield
-            finally:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file)
+        try:
             yield
+        finally:
+            _unlock(file)
 
 
 def _archive(sha256: str, urls: list[str]) -> Path:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import requires
 
 ROOT = Path(__file__).resolve().parent.parent

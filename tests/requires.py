@@ -34,7 +34,7 @@ def program(*names: str, package: str) -> str:
 
 
 def package(module: str, *, extra: str) -> None:
-    """The Python module can be imported; ``extra`` is the extra of Dreamport, or the package, that brings it."""
+    """The Python module can be imported; ``extra`` is the extra of Dreamport (or package) that brings it."""
     if find_spec(module) is None:
         lacking(f"needs the Python module {module}: install {extra}")
 
