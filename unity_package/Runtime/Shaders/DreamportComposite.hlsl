@@ -1,4 +1,3 @@
-// Copied from shaders/DreamportComposite.hlsl by shaders/copy_to_plugins.py: change it there.
 // How a neural frame and an engine's picture become one: depth, order, blending, colour space and the portal's geometry.
 //
 // Pure functions of numbers, in HLSL that Unity's ShaderLab, Unreal's .ush, DXC, FXC and glslang all take: no textures, no macros of an
