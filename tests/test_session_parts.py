@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
+import threading
 from collections.abc import Callable
 
 import grpc
@@ -16,10 +18,10 @@ from dreamport.service.controls import ControlInbox
 from dreamport.service.negotiation import same_machine
 from dreamport.service.outbox import MAX_MESSAGES, Outbox
 from dreamport.service.pacing import Pacer
-from dreamport.service.pictures import decode_inverse_depth, encode_inverse_depth
 from dreamport.service.refusal import Refusal
 from dreamport.service.statistics import RecentSamples, SessionStatistics
 from dreamport.service.uninterrupted import uninterrupted
+from dreamport.service.wire import EncodedFrame
 from dreamport.service.world_source import flat_numbers
 from dreamport.v1 import common_pb2, play_pb2
 from stubs import stub_world
@@ -144,6 +146,30 @@ def test_a_latch_tells_which_controls_it_is_the_first_to_apply() -> None:
     assert inbox.latch().arrivals_ns == ()
 
 
+def test_controls_that_arrive_while_a_frame_takes_them_are_neither_lost_nor_doubled() -> None:
+    inbox = ControlInbox(stub_world(max_deg_per_frame=360.0))
+    count, taken, done = 20_000, [], threading.Event()
+
+    def take() -> None:
+        while not done.is_set():
+            taken.append(inbox.latch())
+        taken.append(inbox.latch())
+
+    taker = threading.Thread(target=take)
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        taker.start()
+        for sequence in range(1, count + 1):
+            inbox.add(control(sequence, look_yaw_deg=0.0078125), 0)
+    finally:
+        done.set()
+        taker.join()
+        sys.setswitchinterval(switch_s)
+    assert sum(latched.frame.look_deg[0] for latched in taken) == count * 0.0078125
+    assert taken[-1].sequence == count
+
+
 def test_a_client_that_is_gone_holds_nothing() -> None:
     inbox = ControlInbox(stub_world())
     inbox.add(control(1, buttons=1, pressed=4, look_yaw_deg=3, camera=camera()), 0)
@@ -186,6 +212,12 @@ def test_frames_leave_at_even_intervals_although_generation_is_uneven() -> None:
     assert len(out) / out[-1] == pytest.approx(20.0, rel=0.01), "delays are made up"
 
 
+def test_a_fast_world_gives_little_time_away() -> None:
+    pacer = Pacer(interval_s=0.002, now_s=10.0)
+    pacer.made(0.001)
+    assert pacer.due_s - 0.001 - pacer.latch_at() == pytest.approx(0.00006)
+
+
 def test_controls_are_taken_as_late_as_the_frame_can_still_be_in_time() -> None:
     out, waits = simulate(lambda number: 0.032, 100)
     assert max(waits[10:]) < 0.032 + 0.003
@@ -222,9 +254,9 @@ def test_a_delay_is_made_up_without_a_burst() -> None:
 # --- outbox
 
 
-def frame(number: int) -> play_pb2.PlayResponse:
-    """A frame message."""
-    return play_pb2.PlayResponse(frame=play_pb2.Frame(id=number))
+def frame(number: int) -> EncodedFrame:
+    """A frame, ready to be sent."""
+    return EncodedFrame(number, b"")
 
 
 def notice(text: str) -> play_pb2.PlayResponse:
@@ -239,21 +271,21 @@ async def test_the_newest_frame_replaces_the_one_that_waits_and_messages_go_firs
     outbox.put(notice("first"))
     outbox.put(notice("second"))
     taken = [await outbox.get() for _ in range(3)]
-    assert [message.notice.message for message in taken[:2]] == ["first", "second"]
-    assert taken[2].frame.id == 3 and outbox.dropped == 2
+    assert taken == [notice("first"), notice("second"), frame(3)]
+    assert outbox.dropped == 2
 
 
 async def test_frames_wait_while_too_many_are_in_flight() -> None:
     outbox = Outbox(max_in_flight=1)
     outbox.put_frame(frame(1))
-    assert (await outbox.get()).frame.id == 1
+    assert await outbox.get() == frame(1)
     outbox.put_frame(frame(2))
     waiting = asyncio.create_task(outbox.get())
     await asyncio.sleep(0)
     assert not waiting.done()
     outbox.put_frame(frame(3))
     outbox.presented(1)
-    assert (await waiting).frame.id == 3 and outbox.dropped == 1
+    assert await waiting == frame(3) and outbox.dropped == 1
 
 
 async def test_a_client_that_reads_no_answers_is_refused_before_memory_grows() -> None:
@@ -311,17 +343,6 @@ def test_only_the_first_frame_of_a_control_counts_for_its_latency() -> None:
     assert statistics.control_to_presented_ms.percentiles(0.1, 0.5, 1.0) == (30.0, 30.0)
     assert statistics.control_to_frame_ms.percentiles(0.1, 1.0) == pytest.approx((20.0,))
     assert statistics.fps(0.05) == 2.0
-
-
-def test_depth_survives_its_sixteen_bits() -> None:
-    near = 0.25
-    depth = np.array([[near, 0.1, 1.0, 37.5, 1000.0, np.inf, np.nan, 0.0]], np.float32)
-    encoded = encode_inverse_depth(depth, near)
-    assert encoded.dtype == np.dtype("<u2")
-    assert encoded[0].tolist() == [65535, 65535, 16384, 437, 16, 0, 0, 65535]
-    decoded = decode_inverse_depth(encoded, near)
-    assert decoded[0, :4] == pytest.approx([near, near, 1.0, 37.5], rel=2e-3)
-    assert np.isinf(decoded[0, 5])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 
 from dreamport.generator.types import FrameControl
@@ -37,7 +38,7 @@ class LatchedControl:
 
 class ControlInbox:
     """Gathers one session's controls. Raises ``Refusal`` (INVALID_ARGUMENT) for a control that breaks the
-    schema.
+    schema. They are added on one thread and taken on another.
     """
 
     def __init__(self, world: world_pb2.World) -> None:
@@ -55,6 +56,7 @@ class ControlInbox:
         self._pose: Pose | None = None
         self._intrinsics: Intrinsics | None = None
         self._arrivals_ns: list[int] = []
+        self._turn = threading.Lock()
 
     def add(self, control: play_pb2.Control, now_ns: int) -> None:
         """Take in one control that arrived at ``now_ns`` (server time)."""
@@ -68,42 +70,46 @@ class ControlInbox:
         yaw = _look("control.look_yaw_deg", control.look_yaw_deg)
         pitch = _look("control.look_pitch_deg", control.look_pitch_deg)
         pose, intrinsics = self._camera(control)
-        self.sequence = control.sequence
-        self._client_time_ns = control.client_time_ns
-        self._held = control.buttons
-        self._pose, self._intrinsics = pose, intrinsics
-        if not self.paused:
+        with self._turn:
+            self.sequence = control.sequence
+            self._client_time_ns = control.client_time_ns
+            self._held = control.buttons
+            self._pose, self._intrinsics = pose, intrinsics
+            if self.paused:
+                return
             if len(self._arrivals_ns) < MAX_ARRIVALS:
                 self._arrivals_ns.append(now_ns)
+            look = self._schema.look
             self._pressed |= control.pressed
-            self._yaw = _clamp(self._yaw + yaw, MAX_PENDING_LOOK_DEG) if self._schema.look.yaw else 0.0
-            self._pitch = (
-                _clamp(self._pitch + pitch, MAX_PENDING_LOOK_DEG) if self._schema.look.pitch else 0.0
-            )
+            self._yaw = _clamp(self._yaw + yaw, MAX_PENDING_LOOK_DEG) if look.yaw else 0.0
+            self._pitch = _clamp(self._pitch + pitch, MAX_PENDING_LOOK_DEG) if look.pitch else 0.0
 
     def latch(self) -> LatchedControl:
         """Take what the next frame applies. What is over the world's limit per frame stays for the frames
         after it.
         """
         limit = self._schema.look.max_deg_per_frame
-        yaw, pitch = _clamp(self._yaw, limit), _clamp(self._pitch, limit)
-        frame = FrameControl(self._held | self._pressed, (yaw, pitch), self._pose, self._intrinsics)
-        latched = LatchedControl(frame, self.sequence, self._client_time_ns, tuple(self._arrivals_ns))
-        self._yaw -= yaw
-        self._pitch -= pitch
-        self._pressed = 0
-        self._arrivals_ns.clear()
+        with self._turn:
+            yaw, pitch = _clamp(self._yaw, limit), _clamp(self._pitch, limit)
+            frame = FrameControl(self._held | self._pressed, (yaw, pitch), self._pose, self._intrinsics)
+            latched = LatchedControl(frame, self.sequence, self._client_time_ns, tuple(self._arrivals_ns))
+            self._yaw -= yaw
+            self._pitch -= pitch
+            self._pressed = 0
+            self._arrivals_ns.clear()
         return latched
 
     def drop_pending(self) -> None:
         """Forget looks and presses that no frame has applied yet."""
-        self._pressed, self._yaw, self._pitch = 0, 0.0, 0.0
-        self._arrivals_ns.clear()
+        with self._turn:
+            self._pressed, self._yaw, self._pitch = 0, 0.0, 0.0
+            self._arrivals_ns.clear()
 
     def let_go(self) -> None:
         """The client is gone: nothing is held any more."""
         self.drop_pending()
-        self._held, self._pose, self._intrinsics = 0, None, None
+        with self._turn:
+            self._held, self._pose, self._intrinsics = 0, None, None
 
     def _camera(self, control: play_pb2.Control) -> tuple[Pose | None, Intrinsics | None]:
         if not control.HasField("camera"):

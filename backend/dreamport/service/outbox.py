@@ -8,9 +8,12 @@ from collections import deque
 import grpc
 
 from dreamport.service.refusal import Refusal
+from dreamport.service.wire import EncodedFrame
 from dreamport.v1 import play_pb2
 
 MAX_MESSAGES = 64
+
+Outgoing = play_pb2.PlayResponse | EncodedFrame
 
 
 class Outbox:
@@ -22,14 +25,14 @@ class Outbox:
 
     def __init__(self, max_in_flight: int = 0) -> None:
         self._max_in_flight = max_in_flight
-        self._messages: deque[play_pb2.PlayResponse] = deque()
-        self._frame: play_pb2.PlayResponse | None = None
+        self._messages: deque[Outgoing] = deque()
+        self._frame: EncodedFrame | None = None
         self._stats: play_pb2.PlayResponse | None = None
         self._sent_frames: deque[int] = deque()
         self._filled = asyncio.Event()
         self.dropped = 0
 
-    def put(self, message: play_pb2.PlayResponse) -> None:
+    def put(self, message: Outgoing) -> None:
         """A message that must arrive. Raises ``Refusal`` (RESOURCE_EXHAUSTED) when the client reads none of
         them.
         """
@@ -41,10 +44,10 @@ class Outbox:
         self._messages.append(message)
         self._filled.set()
 
-    def put_frame(self, message: play_pb2.PlayResponse) -> None:
+    def put_frame(self, frame: EncodedFrame) -> None:
         """A frame; the one that still waits is dropped and counted."""
         self.drop_frame()
-        self._frame = message
+        self._frame = frame
         self._filled.set()
 
     def drop_frame(self) -> None:
@@ -69,7 +72,7 @@ class Outbox:
         """True when every message has been taken (frames and stats do not count)."""
         return not self._messages
 
-    async def get(self) -> play_pb2.PlayResponse:
+    async def get(self) -> Outgoing:
         """What to send next; waits until there is something."""
         while True:
             message = self._next()
@@ -78,15 +81,15 @@ class Outbox:
             self._filled.clear()
             await self._filled.wait()
 
-    def _next(self) -> play_pb2.PlayResponse | None:
+    def _next(self) -> Outgoing | None:
         if self._messages:
             return self._messages.popleft()
         if self._frame is not None and (
             not self._max_in_flight or len(self._sent_frames) < self._max_in_flight
         ):
-            message, self._frame = self._frame, None
+            frame, self._frame = self._frame, None
             if self._max_in_flight:
-                self._sent_frames.append(message.frame.id)
-            return message
+                self._sent_frames.append(frame.id)
+            return frame
         stats, self._stats = self._stats, None
         return stats

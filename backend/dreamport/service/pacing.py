@@ -11,6 +11,9 @@ from collections import deque
 MARGIN_S = 0.0015
 """Slack between the expected end of generation and the moment a frame is due, seconds."""
 
+MARGIN_SHARE = 0.03
+"""The same, at most, in frame intervals: a fast world has little time to give away."""
+
 MIN_GAP = 0.7
 """Shortest gap between two frames while catching up, in frame intervals: delays are made up gently, never in
 a burst.
@@ -25,6 +28,7 @@ class Pacer:
 
     def __init__(self, interval_s: float, now_s: float) -> None:
         self._interval_s = interval_s
+        self._margin_s = min(MARGIN_S, MARGIN_SHARE * interval_s)
         self._durations_s: deque[float] = deque(maxlen=40)
         self.restart(now_s)
 
@@ -37,7 +41,7 @@ class Pacer:
         if not self._durations_s:
             return self.due_s - self._interval_s
         ordered = sorted(self._durations_s)
-        return self.due_s - ordered[int(0.9 * (len(ordered) - 1))] - MARGIN_S
+        return self.due_s - ordered[int(0.9 * (len(ordered) - 1))] - self._margin_s
 
     def made(self, duration_s: float) -> None:
         """A frame took this long from its controls to its pixels."""

@@ -19,11 +19,11 @@ from dreamport.errors import DreamportError
 from dreamport.service.channel import server_channel
 from dreamport.service.guard import Guard
 from dreamport.service.options import ServerOptions, ServerOptionsError
-from dreamport.service.servicers import PlayServicer, WorldServicer
+from dreamport.service.servicers import PlayServicer, WorldServicer, add_play_servicer
 from dreamport.service.sessions import Sessions
 from dreamport.service.shared_memory import remove_leftovers
 from dreamport.service.world_source import CatalogueSource, ExecutorInfo, WorldSource
-from dreamport.v1 import play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
+from dreamport.v1 import play_pb2, world_pb2, world_pb2_grpc
 
 SERVICES = (
     play_pb2.DESCRIPTOR.services_by_name["PlayService"].full_name,
@@ -101,7 +101,7 @@ async def running_server(
         options=server_channel(options.max_message_bytes, options.max_calls),
         maximum_concurrent_rpcs=options.max_calls,
     )
-    play_pb2_grpc.add_PlayServiceServicer_to_server(PlayServicer(sessions, options.open_timeout_s), server)
+    add_play_servicer(PlayServicer(sessions, options.open_timeout_s), server)
     world_pb2_grpc.add_WorldServiceServicer_to_server(WorldServicer(sessions), server)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)

@@ -12,6 +12,7 @@ import structlog
 from dreamport.service.refusal import Refusal, invalid
 from dreamport.service.sessions import Departure, Sessions
 from dreamport.service.stream import Context, SessionFailed, StreamEnd, read_request
+from dreamport.service.wire import encode_response
 from dreamport.v1 import play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
 
 _log = structlog.get_logger(__name__)
@@ -39,6 +40,17 @@ class WorldServicer(world_pb2_grpc.WorldServiceServicer):
         except Refusal as refusal:
             await context.abort(refusal.code, str(refusal), refusal.trailers())
             raise
+
+
+def add_play_servicer(servicer: PlayServicer, server: grpc.aio.Server) -> None:
+    """As the generated ``add_PlayServiceServicer_to_server``, but for frames, which come encoded."""
+    play = grpc.stream_stream_rpc_method_handler(
+        servicer.Play,
+        request_deserializer=play_pb2.PlayRequest.FromString,
+        response_serializer=encode_response,
+    )
+    service = play_pb2.DESCRIPTOR.services_by_name["PlayService"].full_name
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Play": play}),))
 
 
 class PlayServicer(play_pb2_grpc.PlayServiceServicer):

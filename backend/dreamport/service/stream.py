@@ -23,14 +23,15 @@ from google.protobuf.message import DecodeError
 from dreamport.errors import ControlError
 from dreamport.generator.types import GeneratedFrame
 from dreamport.service.controls import LatchedControl
+from dreamport.service.frame_maker import WAKE_EARLY_S, FrameMaker, MadeFrame
 from dreamport.service.leases import Lease
-from dreamport.service.outbox import Outbox
+from dreamport.service.outbox import Outbox, Outgoing
 from dreamport.service.pacing import Pacer
 from dreamport.service.pictures import PictureFormat, PictureWriter
 from dreamport.service.refusal import Refusal, invalid
 from dreamport.service.session import Session
 from dreamport.service.uninterrupted import uninterrupted
-from dreamport.service.wire import frame_message, opened_message, stats_message
+from dreamport.service.wire import opened_message, stats_message
 from dreamport.v1 import play_pb2
 
 MAX_COMMANDS = 16
@@ -39,7 +40,7 @@ MAX_MESSAGES_A_FRAME = 200
 STATS_INTERVAL_S = 1.0
 WIND_UP_S = 1.0
 
-Context = grpc.aio.ServicerContext[play_pb2.PlayRequest, play_pb2.PlayResponse]
+Context = grpc.aio.ServicerContext[play_pb2.PlayRequest, Outgoing]
 P = ParamSpec("P")
 R = TypeVar("R")
 Command = play_pb2.Reset | play_pb2.Save | play_pb2.Load
@@ -88,8 +89,12 @@ class Stream:
         self._count_sessions = count_sessions
         self._commands: deque[Command] = deque()
         self._paused = False
+        loop = asyncio.get_running_loop()
+        self._maker = FrameMaker(
+            session, pictures, lambda made: loop.call_soon_threadsafe(self._hand_out, made)
+        )
         self._wake = asyncio.Event()
-        self._told_to_stop: asyncio.Future[Refusal] = asyncio.get_running_loop().create_future()
+        self._told_to_stop: asyncio.Future[Refusal] = loop.create_future()
         self._remarked: set[str] = set()
         self._writing: asyncio.Future[None] | None = None
         self._over = False
@@ -241,30 +246,27 @@ class Stream:
             self._writing = None
 
     async def _play(self) -> None:
-        interval_s = 1.0 / self.session.world.summary.frame_rate
-        pacer = Pacer(interval_s, time.monotonic())
+        pacer = Pacer(1.0 / self.session.world.summary.frame_rate, time.monotonic())
         await self._show(self.session.frame, self.session.applied)
         while True:
             if self._paused or self._commands:
                 await self._run_commands()
                 pacer.restart(time.monotonic())
-            await sleep_until(pacer.latch_at())
-            latched_at_ns = time.monotonic_ns()
-            latched = self.session.inbox.latch()
-            message = await self._work(self._step, latched, latched_at_ns, pacer.due_s)
-            pacer.made((message.frame.timing.generated_at_ns - latched_at_ns) / 1e9)
-            await sleep_until(pacer.due_s)
-            self.outbox.put_frame(message)
-            now_s = time.monotonic()
-            self.session.statistics.frame_handed_out(
-                message.frame.id,
-                latched.client_time_ns,
-                latched.arrivals_ns,
-                message.frame.timing.generation_ms,
-                now_s,
-            )
-            pacer.handed_out(now_s)
-            await self._work(self.session.settle)
+            await sleep_until(pacer.latch_at() - WAKE_EARLY_S)
+            made = await self._work(self._maker.make, pacer)
+            if made is not None:
+                await sleep_until(pacer.due_s - WAKE_EARLY_S)
+                await self._work(self._maker.finish, pacer, made)
+
+    def _hand_out(self, made: MadeFrame) -> None:
+        self.outbox.put_frame(made.encoded)
+        self.session.statistics.frame_handed_out(
+            made.encoded.id,
+            made.applied.client_time_ns,
+            made.applied.arrivals_ns,
+            made.generation_ms,
+            time.monotonic(),
+        )
 
     async def _run_commands(self) -> None:
         """Do what waits; while paused, wait for more."""
@@ -314,9 +316,9 @@ class Stream:
         It answers something, so no newer frame replaces it.
         """
         now_s = time.monotonic()
-        message = await self._work(self._message, frame, applied, round(now_s * 1e9), now_s, 0.0)
+        made = await self._work(self._maker.encode, frame, applied, round(now_s * 1e9), now_s, 0.0)
         self.outbox.drop_frame()
-        self.outbox.put(message)
+        self.outbox.put(made.encoded)
 
     async def _report(self) -> None:
         process = psutil.Process()
@@ -340,33 +342,6 @@ class Stream:
                 break
             await asyncio.sleep(0.01)
         raise reason
-
-    # --- on the worker thread
-
-    def _step(self, latched: LatchedControl, latched_at_ns: int, due_s: float) -> play_pb2.PlayResponse:
-        begin_ns = time.monotonic_ns()
-        frame = self.session.step(latched)
-        return self._message(frame, latched, latched_at_ns, due_s, (time.monotonic_ns() - begin_ns) / 1e6)
-
-    def _message(
-        self,
-        frame: GeneratedFrame,
-        applied: LatchedControl,
-        latched_at_ns: int,
-        due_s: float,
-        generation_ms: float,
-    ) -> play_pb2.PlayResponse:
-        message = frame_message(frame, applied, self.session.next_frame_id(), self.session.epoch)
-        self._pictures.write(frame, message)
-        ready_ns = time.monotonic_ns()
-        timing = play_pb2.FrameTiming(
-            latched_at_ns=latched_at_ns,
-            generated_at_ns=ready_ns,
-            present_at_ns=max(ready_ns, round(due_s * 1e9)),
-            generation_ms=generation_ms,
-        )
-        message.timing.CopyFrom(timing)
-        return play_pb2.PlayResponse(frame=message)
 
     async def _work(self, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         """Run on the lease's thread. A fault there ends this session, and only this one."""
@@ -400,5 +375,7 @@ async def read_request(context: Context) -> play_pb2.PlayRequest | None:
 
 
 async def sleep_until(time_s: float) -> None:
-    """Sleep until this moment of the monotonic clock; gives the other tasks a turn when it has passed."""
-    await asyncio.sleep(max(0.0, time_s - time.monotonic()))
+    """Sleep until this moment of the monotonic clock, on the event loop: some milliseconds off."""
+    wait_s = time_s - time.monotonic()
+    if wait_s > 0:
+        await asyncio.sleep(wait_s)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
 from dreamport.generator.types import GeneratedFrame
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service.controls import LatchedControl
 from dreamport.service.negotiation import PROTOCOL_VERSION
-from dreamport.service.pictures import PictureFormat
+from dreamport.service.pictures import Picture, PictureFormat
 from dreamport.service.session import Session
 from dreamport.service.shared_memory import FrameRing
 from dreamport.service.statistics import SessionStatistics
@@ -50,18 +54,80 @@ def control_message(applied: LatchedControl) -> play_pb2.AppliedControl:
     )
 
 
-def frame_message(
-    frame: GeneratedFrame, applied: LatchedControl, frame_id: int, epoch: int
-) -> play_pb2.Frame:
-    """A frame without its pixels and times."""
-    return play_pb2.Frame(
+@dataclass(frozen=True)
+class EncodedFrame:
+    """A ``PlayResponse`` with a frame in it, as bytes on the wire. ``id``: the frame's."""
+
+    id: int
+    wire: bytes
+
+
+def frame_timing(
+    latched_at_ns: int, generated_at_ns: int, due_s: float, generation_ms: float
+) -> play_pb2.FrameTiming:
+    """When a frame was made, and that it is to be shown when it is due, or as soon as it is there."""
+    return play_pb2.FrameTiming(
+        latched_at_ns=latched_at_ns,
+        generated_at_ns=generated_at_ns,
+        present_at_ns=max(generated_at_ns, round(due_s * 1e9)),
+        generation_ms=generation_ms,
+    )
+
+
+def encode_frame(
+    frame: GeneratedFrame,
+    applied: LatchedControl,
+    frame_id: int,
+    epoch: int,
+    picture: Picture,
+    timing: play_pb2.FrameTiming,
+) -> EncodedFrame:
+    """The message of one frame.
+
+    Its pixels are joined to it as they lie: protobuf would copy these megabytes three times on their way.
+    Fields may stand in any order on the wire, so colour and depth come last.
+    """
+    fields = play_pb2.Frame(
         id=frame_id,
         index=frame.index,
         epoch=epoch,
+        slot=picture.slot,
         control=control_message(applied),
         pose=pose_message(frame.pose),
         intrinsics=intrinsics_message(frame.intrinsics),
-    )
+        timing=timing,
+    ).SerializeToString()
+    parts: list[bytes | memoryview] = [fields]
+    for tag, pixels in ((COLOUR_TAG, picture.colour), (DEPTH_TAG, picture.depth)):
+        if len(pixels):
+            parts += [tag, varint(len(pixels)), pixels]
+    length = sum(len(part) for part in parts)
+    return EncodedFrame(frame_id, b"".join([FRAME_TAG, varint(length), *parts]))
+
+
+def encode_response(response: play_pb2.PlayResponse | EncodedFrame) -> bytes:
+    """What gRPC sends."""
+    return response.wire if isinstance(response, EncodedFrame) else response.SerializeToString()
+
+
+def varint(value: int) -> bytes:
+    """Protobuf's variable-length integer, 0 or more."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _length_delimited(message: type[Message], field: str) -> bytes:
+    """The tag of a field of bytes or of a message."""
+    return varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | 2)
+
+
+FRAME_TAG = _length_delimited(play_pb2.PlayResponse, "frame")
+COLOUR_TAG = _length_delimited(play_pb2.Frame, "colour")
+DEPTH_TAG = _length_delimited(play_pb2.Frame, "depth")
 
 
 def opened_message(session: Session, agreed: PictureFormat, ring: FrameRing | None) -> play_pb2.Opened:
