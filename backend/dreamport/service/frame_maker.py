@@ -28,19 +28,38 @@ class MadeFrame:
 
 
 class FrameMaker:
-    """From a session to frames on the wire. ``hand_out`` takes each from the worker thread to its stream."""
+    """From a session to frames on the wire.
+
+    ``hand_out`` takes each from the worker thread to its stream; ``wanted_elsewhere`` is true when the stream
+    has something else for the worker to do.
+    """
 
     def __init__(
-        self, session: Session, pictures: PictureWriter, hand_out: Callable[[MadeFrame], object]
+        self,
+        session: Session,
+        pictures: PictureWriter,
+        hand_out: Callable[[MadeFrame], object],
+        wanted_elsewhere: Callable[[], bool],
     ) -> None:
         self._session = session
         self._pictures = pictures
         self._hand_out = hand_out
+        self._wanted_elsewhere = wanted_elsewhere
 
     def make(self, pacer: Pacer) -> MadeFrame | None:
-        """Make the frame that is due next and ``finish`` it; one that must wait longer than a worker should
-        sleep is given back, to be finished later.
+        """Make the frame that is due next and ``finish`` it, and more of them as long as the pauses between
+        them are short. A frame that must wait longer than a worker should sleep is given back, to be finished
+        later.
         """
+        while True:
+            made = self._make_one(pacer)
+            if pacer.due_s - time.monotonic() > WAKE_EARLY_S:
+                return made
+            self.finish(pacer, made)
+            if self._wanted_elsewhere() or pacer.latch_at() - time.monotonic() > WAKE_EARLY_S:
+                return None
+
+    def _make_one(self, pacer: Pacer) -> MadeFrame:
         sleep_exactly_until(pacer.latch_at())
         latched_at_ns = time.monotonic_ns()
         latched = self._session.inbox.latch()
@@ -49,10 +68,7 @@ class FrameMaker:
         generation_ms = (time.monotonic_ns() - begin_ns) / 1e6
         made = self.encode(frame, latched, latched_at_ns, pacer.due_s, generation_ms)
         pacer.made((made.generated_at_ns - latched_at_ns) / 1e9)
-        if pacer.due_s - time.monotonic() > WAKE_EARLY_S:
-            return made
-        self.finish(pacer, made)
-        return None
+        return made
 
     def finish(self, pacer: Pacer, made: MadeFrame) -> None:
         """Hand the frame out when it is due, then do what it did not wait for."""

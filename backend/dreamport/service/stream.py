@@ -91,7 +91,10 @@ class Stream:
         self._paused = False
         loop = asyncio.get_running_loop()
         self._maker = FrameMaker(
-            session, pictures, lambda made: loop.call_soon_threadsafe(self._hand_out, made)
+            session,
+            pictures,
+            hand_out=lambda made: loop.call_soon_threadsafe(self._hand_out, made),
+            wanted_elsewhere=lambda: self._over or self._paused or bool(self._commands),
         )
         self._wake = asyncio.Event()
         self._told_to_stop: asyncio.Future[Refusal] = loop.create_future()
