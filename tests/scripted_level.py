@@ -1,4 +1,4 @@
-"""A level for camera paths: boxes as walls on a floor plan, and a floor with heights. Exact sweeps of a sphere."""
+"""A level for camera paths: boxes as walls on a plan, a floor with heights, exact sweeps of a sphere."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Level:
         return self.floor(float(at[0]), float(at[2]))
 
     def clearance(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``[N]`` distance of ``[N, 3]`` points to the nearest wall on the plan, metres; negative inside one."""
+        """``[N]`` distance of ``[N, 3]`` points to the nearest wall on the plan, metres; negative inside."""
         nearest = np.full(len(points), np.inf)
         for box in self.walls:
             dx = np.maximum(box.x0 - points[:, 0], points[:, 0] - box.x1)

@@ -1,5 +1,5 @@
-// Quaternions, and how the axes of the level lie in each engine. Angles follow the formula that all three engines use for rotating a
-// vector, v + 2 w (q x v) + 2 q x (q x v), in whatever axes the numbers are given.
+// Quaternions, and how the axes of the level lie in each engine. Angles follow the formula that all three engines use
+// for rotating a vector, v + 2 w (q x v) + 2 q x (q x v), in whatever axes the numbers are given.
 #pragma once
 
 #include <array>
@@ -15,8 +15,9 @@ struct Quaternion {
     double x = 0, y = 0, z = 0, w = 1;
 };
 
-// Engine axes as level axes: engine[i] = sign[i] * level[source[i]] * units_per_metre. The same mapping turns the OpenCV camera (right,
-// down, forward) into the engine's camera, because each engine's camera looks along its forward axis.
+// Engine axes as level axes: engine[i] = sign[i] * level[source[i]] * units_per_metre. The same mapping turns the
+// OpenCV camera (right, down, forward) into the engine's camera, because each engine's camera looks along its forward
+// axis.
 struct Axes {
     std::array<int, 3> source;
     std::array<double, 3> sign;
@@ -43,13 +44,15 @@ inline const Axes* axes_of(int32_t engine) noexcept {
 
 inline Vector to_engine_axes(const Axes& axes, const Vector& v) noexcept {
     Vector out{};
-    for (std::size_t i = 0; i < 3; ++i) out[i] = axes.sign[i] * v[static_cast<std::size_t>(axes.source[i])];
+    for (std::size_t i = 0; i < 3; ++i)
+        out[i] = axes.sign[i] * v[static_cast<std::size_t>(axes.source[i])];
     return out;
 }
 
 inline Vector to_level_axes(const Axes& axes, const Vector& v) noexcept {
     Vector out{};
-    for (std::size_t i = 0; i < 3; ++i) out[static_cast<std::size_t>(axes.source[i])] = axes.sign[i] * v[i];
+    for (std::size_t i = 0; i < 3; ++i)
+        out[static_cast<std::size_t>(axes.source[i])] = axes.sign[i] * v[i];
     return out;
 }
 
@@ -70,7 +73,9 @@ inline Quaternion operator*(const Quaternion& a, const Quaternion& b) noexcept {
             a.w * b.z + a.x * b.y - a.y * b.x + a.z * b.w, a.w * b.w - a.x * b.x - a.y * b.y - a.z * b.z};
 }
 
-inline Quaternion conjugate(const Quaternion& q) noexcept { return {-q.x, -q.y, -q.z, q.w}; }
+inline Quaternion conjugate(const Quaternion& q) noexcept {
+    return {-q.x, -q.y, -q.z, q.w};
+}
 
 inline Vector rotate(const Quaternion& q, const Vector& v) noexcept {
     const Vector t{2 * (q.y * v[2] - q.z * v[1]), 2 * (q.z * v[0] - q.x * v[2]), 2 * (q.x * v[1] - q.y * v[0])};

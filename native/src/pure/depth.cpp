@@ -1,5 +1,5 @@
-// Depth between an engine's buffers, metres and the contract's inverse uint16 values. The loops have no branches, so that compilers turn
-// them into vector code: a 1280x720 picture takes less than a millisecond on one core.
+// Depth between an engine's buffers, metres and the contract's inverse uint16 values. The loops have no branches, so
+// that compilers turn them into vector code: a 1280x720 picture takes less than a millisecond on one core.
 #include <cmath>
 #include <cstring>
 
@@ -9,8 +9,9 @@ namespace {
 
 constexpr double kSteps = 65535;
 
-// Rounds 0..65535 to the nearest integer, halves to even (as the backend does), and takes everything else to the nearer end; NaN becomes
-// 0. At 2^23 a float's last bit is worth 1, so adding it rounds and leaves the integer in the low bits.
+// Rounds 0..65535 to the nearest integer, halves to even (as the backend does), and takes everything else to the nearer
+// end; NaN becomes 0. At 2^23 a float's last bit is worth 1, so adding it rounds and leaves the integer in the low
+// bits.
 inline uint16_t rounded(float x) noexcept {
     x = x > 0.0f ? x : 0.0f;
     x = x < 65535.0f ? x : 65535.0f;
@@ -20,21 +21,25 @@ inline uint16_t rounded(float x) noexcept {
     return static_cast<uint16_t>(bits);
 }
 
-bool positive(double value) noexcept { return std::isfinite(value) && value > 0; }
+bool positive(double value) noexcept {
+    return std::isfinite(value) && value > 0;
+}
 
 }  // namespace
 
 int32_t DP_CALL dp_depth_to_metres(const uint16_t* in, uint64_t count, double near_m, float* out) {
     if ((count > 0 && (in == nullptr || out == nullptr)) || !positive(near_m)) return DP_ERROR_ARGUMENT;
     const float unit = static_cast<float>(kSteps * near_m);
-    for (uint64_t i = 0; i < count; ++i) out[i] = unit / static_cast<float>(static_cast<int32_t>(in[i]));
+    for (uint64_t i = 0; i < count; ++i)
+        out[i] = unit / static_cast<float>(static_cast<int32_t>(in[i]));
     return DP_OK;
 }
 
 int32_t DP_CALL dp_depth_from_metres(const float* in, uint64_t count, double near_m, uint16_t* out) {
     if ((count > 0 && (in == nullptr || out == nullptr)) || !positive(near_m)) return DP_ERROR_ARGUMENT;
     const float unit = static_cast<float>(kSteps * near_m);
-    for (uint64_t i = 0; i < count; ++i) out[i] = rounded(unit / in[i]);
+    for (uint64_t i = 0; i < count; ++i)
+        out[i] = rounded(unit / in[i]);
     return DP_OK;
 }
 

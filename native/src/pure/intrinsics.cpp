@@ -28,7 +28,8 @@ int32_t DP_CALL dp_intrinsics_from_projection(const double m[16], uint32_t width
     for (int i = 0; i < 16; ++i) {
         if (!std::isfinite(m[i])) return DP_ERROR_ARGUMENT;
     }
-    // Row 3 gives w. Unity's camera looks along -z (w = -z), Unreal's view space along +z (w = z); zero is an orthographic camera.
+    // Row 3 gives w. Unity's camera looks along -z (w = -z), Unreal's view space along +z (w = z); zero is an
+    // orthographic camera.
     const double forward = m[11];
     const double tolerance = 1e-6 * (std::fabs(m[0]) + std::fabs(m[5]));
     const bool pinhole = std::fabs(forward) > 1e-6 && std::fabs(m[3]) < 1e-6 && std::fabs(m[7]) < 1e-6 &&
@@ -49,7 +50,8 @@ int32_t DP_CALL dp_projection_from_intrinsics(const dp_intrinsics* in, uint32_t 
         return DP_ERROR_ARGUMENT;
     }
     const dp_intrinsics k = *in;
-    for (int i = 0; i < 16; ++i) out[i] = 0;
+    for (int i = 0; i < 16; ++i)
+        out[i] = 0;
     out[0] = 2 * k.fx / width;
     out[5] = 2 * k.fy / height;
     out[8] = 1 - 2 * k.cx / width;

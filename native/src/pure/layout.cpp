@@ -1,4 +1,5 @@
-// The layout of every struct of core.h as the compiler of this library sees it, for the checks that other languages make.
+// The layout of every struct of core.h as the compiler of this library sees it, for the checks that other languages
+// make.
 #include <cstddef>
 #include <iterator>
 
@@ -6,12 +7,14 @@
 
 namespace {
 
+// clang-format off
 #define SIZE(type) \
     { #type, "", 0, static_cast<uint32_t>(sizeof(type)) }
 #define FIELD(type, field) \
     { #type, #field, static_cast<uint32_t>(offsetof(type, field)), static_cast<uint32_t>(sizeof(type::field)) }
+// clang-format on
 
-// In the order of core.h: a struct, then its fields. tests/test_native_pure.py reads core.h and finds what is missing here.
+// In the order of core.h: a struct, then its fields. tests/test_native_pure.py reads core.h and finds what is missing.
 constexpr dp_layout_entry kLayout[] = {
     SIZE(dp_layout_entry),
     FIELD(dp_layout_entry, struct_name),
@@ -286,7 +289,9 @@ constexpr dp_layout_entry kLayout[] = {
 
 }  // namespace
 
-uint32_t DP_CALL dp_layout_count(void) { return static_cast<uint32_t>(std::size(kLayout)); }
+uint32_t DP_CALL dp_layout_count(void) {
+    return static_cast<uint32_t>(std::size(kLayout));
+}
 
 int32_t DP_CALL dp_layout(uint32_t index, dp_layout_entry* out) {
     if (out == nullptr || index >= std::size(kLayout)) return DP_ERROR_ARGUMENT;

@@ -4,9 +4,13 @@
 namespace dreamport::pure {
 namespace {
 
-bool finite(const double v[3]) noexcept { return std::isfinite(v[0]) && std::isfinite(v[1]) && std::isfinite(v[2]); }
+bool finite(const double v[3]) noexcept {
+    return std::isfinite(v[0]) && std::isfinite(v[1]) && std::isfinite(v[2]);
+}
 
-bool between(double value, double low, double high) noexcept { return value >= low && value <= high; }
+bool between(double value, double low, double high) noexcept {
+    return value >= low && value <= high;
+}
 
 bool valid(const dp_path_options& o) noexcept {
     for (int i = 0; i < 3; ++i) {

@@ -110,11 +110,13 @@ class LookBack {
   public:
     explicit LookBack(Trip trip) noexcept : trip_(trip) {}
 
-    void at_waypoint() noexcept {
+    // `astray`: how far the eyes are from the walking direction now, degrees.
+    void at_waypoint(double astray) noexcept {
         if (frames_left_ > 0 || trip_.random.between(0, 1) >= trip_.options.look_back_probability) return;
         const double seconds = 180 / trip_.options.turn_deg_s + 0.3 + trip_.random.between(0.8, 2.0);
         frames_left_ = static_cast<int>(std::min(seconds * trip_.options.frame_rate, 1e6));
         side_ = trip_.random.sign();
+        if (std::fabs(astray) > 30) side_ = astray < 0 ? -1 : 1;  // still turned that way: not once around
     }
     // Degrees to add to the walking direction in this frame.
     double next() noexcept {
@@ -180,11 +182,12 @@ void walk_waypoints(Trip trip, int count) noexcept {
         }
         if (!choose_waypoint(trip, target, yaw_of(target - here), &next)) next = target + (target - here);
         const Curve curve = curve_between(trip, here, leave, target, next);
-        look_back.at_waypoint();
+        look_back.at_waypoint(walker.yaw() - heading);
         planned = true;
         double u = 0;
         while (!walker.full()) {
-            while (u < 1 && length(curve.at(u) - walker.at()) < carrot) u += 1.0 / 64;
+            while (u < 1 && length(curve.at(u) - walker.at()) < carrot)
+                u += 1.0 / 64;
             if (u >= 1) break;
             const Plan direction = unit(curve.at(u) - walker.at(), forward(heading));
             heading += wrapped(yaw_of(direction) - heading);
@@ -267,7 +270,8 @@ void visit_landmark(Trip trip) noexcept {
 
 void mix(Trip trip) noexcept {
     int order[4] = {0, 1, 2, 3};
-    for (std::uint32_t i = 3; i > 0; --i) std::swap(order[i], order[trip.random.below(i + 1)]);
+    for (std::uint32_t i = 3; i > 0; --i)
+        std::swap(order[i], order[trip.random.below(i + 1)]);
     for (const int kind : order) {
         if (trip.walker.full()) return;
         if (kind == 0) walk_rectangle(trip);

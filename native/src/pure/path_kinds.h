@@ -1,5 +1,5 @@
-// The kinds of camera path. Each function adds one piece of its kind to what the walker has walked, and ends early when the walker is
-// full. Every piece writes at least one frame.
+// The kinds of camera path. Each function adds one piece of its kind to what the walker has walked, and ends early when
+// the walker is full. Every piece writes at least one frame.
 #pragma once
 
 #include "pure/path_walker.h"

@@ -1,6 +1,6 @@
-// Numbers for camera paths that are the same to the last bit on every platform: integers, and of floating point only + - * / and the
-// square root, which IEEE 754 defines exactly. No function of the system's mathematical library, no fused multiply-add (see
-// cmake/extra_pure.cmake).
+// Numbers for camera paths that are the same to the last bit on every platform: integers, and of floating point only +
+// - * / and the square root, which IEEE 754 defines exactly. No function of the system's mathematical library, no fused
+// multiply-add (see cmake/extra_pure.cmake).
 #pragma once
 
 #include <cmath>
@@ -13,10 +13,18 @@ struct Plan {
     double x = 0, z = 0;
 };
 
-inline Plan operator+(Plan a, Plan b) noexcept { return {a.x + b.x, a.z + b.z}; }
-inline Plan operator-(Plan a, Plan b) noexcept { return {a.x - b.x, a.z - b.z}; }
-inline Plan operator*(double s, Plan a) noexcept { return {s * a.x, s * a.z}; }
-inline double length(Plan a) noexcept { return std::sqrt(a.x * a.x + a.z * a.z); }
+inline Plan operator+(Plan a, Plan b) noexcept {
+    return {a.x + b.x, a.z + b.z};
+}
+inline Plan operator-(Plan a, Plan b) noexcept {
+    return {a.x - b.x, a.z - b.z};
+}
+inline Plan operator*(double s, Plan a) noexcept {
+    return {s * a.x, s * a.z};
+}
+inline double length(Plan a) noexcept {
+    return std::sqrt(a.x * a.x + a.z * a.z);
+}
 inline Plan unit(Plan a, Plan otherwise) noexcept {
     const double l = length(a);
     return l > 1e-9 ? Plan{a.x / l, a.z / l} : otherwise;
@@ -64,7 +72,8 @@ inline double yaw_of(Plan direction) noexcept {
         base = 45;
     }
     double series = 0;
-    for (int n = 45; n > 0; n -= 2) series = 1.0 / n - t * t * series;
+    for (int n = 45; n > 0; n -= 2)
+        series = 1.0 / n - t * t * series;
     double angle = base + t * series * (180 / 3.14159265358979323846);  // from the larger axis
     if (x > z) angle = 90 - angle;
     if (direction.z < 0) angle = 180 - angle;
@@ -72,7 +81,9 @@ inline double yaw_of(Plan direction) noexcept {
 }
 
 // An angle brought to -180..180 degrees.
-inline double wrapped(double degrees) noexcept { return degrees - 360 * std::floor(degrees / 360 + 0.5); }
+inline double wrapped(double degrees) noexcept {
+    return degrees - 360 * std::floor(degrees / 360 + 0.5);
+}
 
 // SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 class Random {

@@ -72,7 +72,9 @@ double Walker::room(Plan from, Plan direction, double distance) const noexcept {
     return most * cleared_part(from, y_, from + most * direction, y_);
 }
 
-double Walker::speed_to_stop(double distance) const noexcept { return rate_to_stop(distance, acceleration_, dt_); }
+double Walker::speed_to_stop(double distance) const noexcept {
+    return rate_to_stop(distance, acceleration_, dt_);
+}
 
 // Moves by one frame, or stands still and gives false.
 bool Walker::advance(Plan wanted_velocity) noexcept {
@@ -83,7 +85,10 @@ bool Walker::advance(Plan wanted_velocity) noexcept {
 
     // Up or down first, towards the height that the floor below asks for; what is left of the step's length goes ahead.
     const double whole = options_.speed_m_s * dt_;
-    const double rise = toward(0, level_ - y_, kVerticalShare * whole);
+    const double climb = level_ - y_;
+    const double rate = std::min(kVerticalShare * options_.speed_m_s, speed_to_stop(std::fabs(climb)));
+    climb_rate_ = toward(climb_rate_, climb < 0 ? -rate : rate, most);
+    const double rise = climb_rate_ * dt_;
     const double reach = std::sqrt(std::max(0.0, whole * whole - rise * rise));
     Plan ahead = dt_ * velocity_;
     const double stride = length(ahead);
@@ -101,6 +106,7 @@ bool Walker::advance(Plan wanted_velocity) noexcept {
             return true;
         }
         velocity_ = {};
+        climb_rate_ = 0;
         if (inside(at_, y) && clear(at_, y_, at_, y)) y_ = y;
         return stride <= 0;
     }

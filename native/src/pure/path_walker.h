@@ -1,5 +1,5 @@
-// The body that walks a camera path: one call, one frame. It keeps speed, acceleration and turn rate bounded, stays in its box, follows
-// the floor and never makes a step that the probe did not clear.
+// The body that walks a camera path: one call, one frame. It keeps speed, acceleration and turn rate bounded, stays in
+// its box, follows the floor and never makes a step that the probe did not clear.
 #pragma once
 
 #include "dreamport/core.h"
@@ -20,8 +20,9 @@ class Walker {
     // Writes the first frame at the start, looking along yaw. False when the start is not free.
     bool begin(double yaw_deg) noexcept;
 
-    // One frame. Moves along `direction` (of length 1) with at most `speed` m/s (0: comes to a stand) and turns towards `yaw_deg`
-    // (not wrapped: 720 is two turns) with at most `turn_deg_s`. False when something is in the way: the walker stands there.
+    // One frame. Moves along `direction` (of length 1) with at most `speed` m/s (0: comes to a stand) and turns towards
+    // `yaw_deg` (not wrapped: 720 is two turns) with at most `turn_deg_s`. False when something is in the way: the
+    // walker stands there.
     bool step(Plan direction, double speed, double yaw_deg, double turn_deg_s, std::uint32_t flags) noexcept;
 
     // Marks the last frame written.
@@ -58,6 +59,7 @@ class Walker {
     double dt_, acceleration_, turn_acceleration_;
     Plan at_, velocity_;
     double y_ = 0, level_ = 0;  // height, and the height that the floor asks for
+    double climb_rate_ = 0;
     double yaw_ = 0, turn_rate_ = 0;
 };
 

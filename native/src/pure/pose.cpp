@@ -22,22 +22,27 @@ bool placement(int32_t engine, const dp_engine_pose* anchor, double scale, Place
 
 Vector to_engine(const Placement& place, const Vector& level, double w) noexcept {
     Vector v = to_engine_axes(*place.axes, level);
-    for (double& value : v) value *= place.units;
+    for (double& value : v)
+        value *= place.units;
     v = rotate(place.rotation, v);
-    for (std::size_t i = 0; i < 3; ++i) v[i] += w * place.origin[i];
+    for (std::size_t i = 0; i < 3; ++i)
+        v[i] += w * place.origin[i];
     return v;
 }
 
 Vector to_level(const Placement& place, const Vector& engine, double w) noexcept {
     Vector v = engine;
-    for (std::size_t i = 0; i < 3; ++i) v[i] -= w * place.origin[i];
+    for (std::size_t i = 0; i < 3; ++i)
+        v[i] -= w * place.origin[i];
     v = rotate(conjugate(place.rotation), v);
-    for (double& value : v) value /= place.units;
+    for (double& value : v)
+        value /= place.units;
     return to_level_axes(*place.axes, v);
 }
 
 void write(const Vector& v, double out[3]) noexcept {
-    for (std::size_t i = 0; i < 3; ++i) out[i] = v[i];
+    for (std::size_t i = 0; i < 3; ++i)
+        out[i] = v[i];
 }
 
 void write(const Quaternion& q, double out[4]) noexcept {

@@ -64,7 +64,14 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "dp_depth_to_metres": (i32, c.c_void_p, u64, f64, c.c_void_p),
     "dp_depth_from_metres": (i32, c.c_void_p, u64, f64, c.c_void_p),
     "dp_depth_from_device": (i32, c.c_void_p, u64, u32, f64, f64, f64, f64, c.c_void_p),
-    "dp_path_sample": (i32, c.POINTER(PathOptions), c.POINTER(PathProbe), c.POINTER(Pose), c.POINTER(u32), u32),
+    "dp_path_sample": (
+        i32,
+        c.POINTER(PathOptions),
+        c.POINTER(PathProbe),
+        c.POINTER(Pose),
+        c.POINTER(u32),
+        u32,
+    ),
 }
 
 
@@ -209,7 +216,9 @@ class PureFunctions:
             out[0] = height
             return 1
 
-        probe = PathProbe(Sweep(call_sweep) if sweep else Sweep(), Ground(call_ground) if ground else Ground())
+        probe = PathProbe(
+            Sweep(call_sweep) if sweep else Sweep(), Ground(call_ground) if ground else Ground()
+        )
         poses = (Pose * options.frames)()
         flags = (u32 * options.frames)()
         self.call("dp_path_sample", options, probe, poses, flags, options.frames)
