@@ -44,7 +44,10 @@ FRAMEWORKS: dict[str, tuple[str, ...]] = {
 NEED_AN_EXTRA = (
     "models/",
     "executors/torch",
-    *(f"episodes/{name}.py" for name in ("dataset", "encoders", "placing", "tables", "video", "writer")),
+    *(
+        f"episodes/{name}.py"
+        for name in ("dataset", "encoders", "placing", "recording", "tables", "video", "writer")
+    ),
 )
 """Modules that only an extra can run; others import them inside the function that needs them."""
 

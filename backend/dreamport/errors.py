@@ -33,5 +33,9 @@ class DatasetError(DreamportError):
     """A data set or an episode is incomplete or does not follow the layout."""
 
 
+class DiskFullError(DatasetError):
+    """There is no space left for a recording; what was acknowledged is kept."""
+
+
 class MissingExtraError(DreamportError):
     """A command needs an optional part of the install; the message holds the pip command."""
