@@ -1,0 +1,5 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("Dreamport.Editor")]
+[assembly: InternalsVisibleTo("Dreamport.Tests")]
+[assembly: InternalsVisibleTo("Dreamport.Live")]
