@@ -75,7 +75,9 @@ namespace Dreamport::Core
 		void Cancel();
 
 		uint32_t OnTheirWay() const { return Written.load(std::memory_order_acquire) - Read.load(std::memory_order_acquire); }
-		uint64_t Dropped() const { return DroppedFrames.load(std::memory_order_relaxed); }
+		/** Frames committed so far. */
+	uint32_t Committed() const { return Written.load(std::memory_order_acquire); }
+	uint64_t Dropped() const { return DroppedFrames.load(std::memory_order_relaxed); }
 		dp_recorder* Handle() const { return Owner->Handle(); }
 
 	private:

@@ -35,6 +35,19 @@ namespace Dreamport::Core
 			{"KeyV", "V"}, {"KeyW", "W"}, {"KeyX", "X"}, {"KeyY", "Y"}, {"KeyZ", "Z"},
 		};
 
+		char Lower(char Character)
+		{
+			return Character >= 'A' && Character <= 'Z' ? static_cast<char>(Character - 'A' + 'a') : Character;
+		}
+
+		bool SameName(const char* A, const char* B)
+		{
+			for (; *A != 0 && Lower(*A) == Lower(*B); ++A, ++B)
+			{
+			}
+			return Lower(*A) == Lower(*B);
+		}
+
 		uint32_t BitOf(int32_t Bit)
 		{
 			return Bit >= 0 && Bit < DP_MAX_BUTTONS ? 1u << Bit : 0u;
@@ -45,7 +58,7 @@ namespace Dreamport::Core
 	{
 		for (uint32_t Index = 0; Index < World.button_count && Index < DP_MAX_BUTTONS; ++Index)
 		{
-			if (std::strcmp(World.buttons[Index].name, Name) == 0)
+			if (SameName(World.buttons[Index].name, Name))
 			{
 				return static_cast<int32_t>(Index);
 			}

@@ -8,7 +8,10 @@
 
 namespace Dreamport::Core
 {
-	/** Bit of the button of that name, -1 when the world has none. */
+	/**
+	 * Bit of the button of that name, -1 when the world has none. Case does not count: an FName comes back in the case in which the process
+	 * first met it.
+	 */
 	int32_t FindButton(const dp_world& World, const char* Name);
 
 	/**

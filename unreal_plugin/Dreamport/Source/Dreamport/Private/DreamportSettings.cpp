@@ -1,0 +1,6 @@
+#include "DreamportSettings.h"
+
+FName UDreamportSettings::GetCategoryName() const
+{
+	return FName(TEXT("Plugins"));
+}
