@@ -116,11 +116,13 @@ std::string quoted(const char* text) {
 }
 
 // The functions of the library, by name.
-#define DREAMPORT_CALLS(X)                                                                                       \
-    X(dp_status_text)                                                                                            \
-    X(dp_shutdown)                                                                                               \
-    X(dp_client_create) X(dp_client_destroy) X(dp_client_status) X(dp_client_control) X(dp_client_acquire_frame) \
-        X(dp_client_release_frame) X(dp_client_poll_event) X(dp_client_statistics)
+#define DREAMPORT_CALLS(X)                                                                         \
+    X(dp_status_text)                                                                              \
+    X(dp_shutdown)                                                                                 \
+    X(dp_client_create)                                                                            \
+    X(dp_client_destroy)                                                                           \
+    X(dp_client_status) X(dp_client_control) X(dp_client_acquire_frame) X(dp_client_release_frame) \
+        X(dp_client_poll_event) X(dp_client_statistics)
 struct Library {
 #define DECLARE(name) decltype(&::name) name = nullptr;
     DREAMPORT_CALLS(DECLARE)
@@ -175,6 +177,8 @@ void apply(const std::string& argument, dp_client_options* options, double* rate
         options->transport = number;
     else if (name == "colour_format")
         options->colour_format = number;
+    else if (name == "jpeg_quality")
+        options->jpeg_quality = number;
     else if (name == "depth_format")
         options->depth_format = number;
     else if (name == "backoff_min_ms")
