@@ -53,8 +53,9 @@ def library(name: str, toolchain: Toolchain) -> Library:
     """
     with locked(cache_folder() / f"{name}.lock"):
         found = source(name)
-        if name == "doctest":
-            return Library(name, found.version, found.folder)
+    if name == "doctest":
+        return Library(name, found.version, found.folder)
+    with locked(cache_folder() / f"{name}-{toolchain.target}.lock"):
         sanitize = toolchain.sanitize if name in INSTRUMENTED else ""
         options = _options(name, found.folder, toolchain, sanitize)
         key = hashlib.sha256()

@@ -1,5 +1,6 @@
-// One HTTP/2 connection to a gRPC server, for one thread. The owner runs the loop: it calls `run` again and again on its I/O thread,
-// which waits for the socket, for `wake` from another thread, or for the deadline, and calls the handlers.
+// One HTTP/2 connection to a gRPC server, for one thread. The owner runs the loop: it calls `run` again and again on
+// its I/O thread, which waits for the socket, for `wake` from another thread, or for the deadline, and calls the
+// handlers.
 #pragma once
 
 #include <cstddef>
@@ -13,25 +14,25 @@ namespace dreamport::net {
 // Why a connection could not be made or ended. Values follow dp_problem where one fits.
 enum class Trouble {
     none,
-    refused,          // nothing listens
-    unreachable,      // no route, or the name does not resolve
-    timed_out,        // no answer within the time for one attempt, or no answer to a ping
-    lost,             // worked, then broke
+    refused,      // nothing listens
+    unreachable,  // no route, or the name does not resolve
+    timed_out,    // no answer within the time for one attempt, or no answer to a ping
+    lost,         // worked, then broke
     tls_expired,
     tls_untrusted,
     tls_name,
     tls_other,
-    protocol,         // not HTTP/2, not gRPC, or a broken frame
-    closed,           // ended by this side
+    protocol,  // not HTTP/2, not gRPC, or a broken frame
+    closed,    // ended by this side
 };
 
 struct Endpoint {
-    std::string host;          // without brackets
+    std::string host;  // without brackets
     std::uint16_t port = 0;
     bool tls = false;
-    std::string ca_file;       // PEM; empty: the system's
-    std::string server_name;   // empty: host
-    std::string token;         // empty: none
+    std::string ca_file;      // PEM; empty: the system's
+    std::string server_name;  // empty: host
+    std::string token;        // empty: none
     int connect_timeout_ms = 5000;
 };
 
@@ -42,9 +43,9 @@ struct Bytes {
 
 // gRPC status as the trailers (or a broken transport) tell it.
 struct GrpcStatus {
-    int code = 0;              // 0 OK ... 16; 14 (UNAVAILABLE) with `trouble` set when the transport failed
-    std::string message;       // percent-decoded grpc-message, at most 512 bytes
-    int retry_pushback_ms = -1; // trailer grpc-retry-pushback-ms; -1 without
+    int code = 0;                // 0 OK ... 16; 14 (UNAVAILABLE) with `trouble` set when the transport failed
+    std::string message;         // percent-decoded grpc-message, at most 512 bytes
+    int retry_pushback_ms = -1;  // trailer grpc-retry-pushback-ms; -1 without
     Trouble trouble = Trouble::none;
 };
 
@@ -52,8 +53,9 @@ struct GrpcStatus {
 class CallHandler {
   public:
     virtual ~CallHandler() = default;
-    // A message of `size` bytes begins to arrive: where shall it go? Memory of at least `size` bytes that stays until on_message, or
-    // null to refuse it (the call ends with RESOURCE_EXHAUSTED). Called once a message, so a frame's pixels are copied once.
+    // A message of `size` bytes begins to arrive: where shall it go? Memory of at least `size` bytes that stays until
+    // on_message, or null to refuse it (the call ends with RESOURCE_EXHAUSTED). Called once a message, so a frame's
+    // pixels are copied once.
     virtual std::uint8_t* on_message_begin(std::size_t size) noexcept = 0;
     // The message is whole.
     virtual void on_message(std::uint8_t* data, std::size_t size) noexcept = 0;
@@ -67,8 +69,9 @@ class CallHandler {
 class Call {
   public:
     virtual ~Call() = default;
-    // Queues one message: `head` is copied, `bodies` are lent until on_sent(ticket) or on_end (a frame's pixels go out without a copy).
-    // The message is head followed by the bodies. Returns the ticket, 0 when the call can take no more (over).
+    // Queues one message: `head` is copied, `bodies` are lent until on_sent(ticket) or on_end (a frame's pixels go out
+    // without a copy). The message is head followed by the bodies. Returns the ticket, 0 when the call can take no more
+    // (over).
     virtual std::uint64_t send(Bytes head, const Bytes* bodies, std::size_t body_count) noexcept = 0;
     // Bytes queued and not yet given to the socket.
     virtual std::size_t unsent_bytes() const noexcept = 0;
@@ -84,8 +87,8 @@ class Connection {
     static std::unique_ptr<Connection> open(const Endpoint& endpoint);
     virtual ~Connection() = default;
 
-    // Waits until something happens, `deadline_ns` (dp_now_ns) passes or `wake` is called, then does what can be done. Returns false once
-    // the connection is over and every handler has heard on_end.
+    // Waits until something happens, `deadline_ns` (dp_now_ns) passes or `wake` is called, then does what can be done.
+    // Returns false once the connection is over and every handler has heard on_end.
     virtual bool run(std::int64_t deadline_ns) noexcept = 0;
     // From any thread: lets `run` return soon.
     virtual void wake() noexcept = 0;
@@ -95,11 +98,12 @@ class Connection {
     virtual Trouble trouble() const noexcept = 0;
     virtual const std::string& detail() const noexcept = 0;
 
-    // Starts a call to "/package.Service/Method"; may be called before `ready`. `handler` must outlive the call. Largest message
-    // accepted: max_message_bytes.
+    // Starts a call to "/package.Service/Method"; may be called before `ready`. `handler` must outlive the call.
+    // Largest message accepted: max_message_bytes.
     virtual Call* start(const std::string& method, CallHandler* handler, std::size_t max_message_bytes) noexcept = 0;
-    // Sends an HTTP/2 ping; its round trip shows in round_trip_ns (0 before the first). Keepalive: `run` pings by itself every 5 s
-    // (gRPC servers answer pings more often than that with ENHANCE_YOUR_CALM) and reports timed_out after 15 s of silence.
+    // Sends an HTTP/2 ping; its round trip shows in round_trip_ns (0 before the first). Keepalive: `run` pings by
+    // itself every 5 s (gRPC servers answer pings more often than that with ENHANCE_YOUR_CALM) and reports timed_out
+    // after 15 s of silence.
     virtual void ping() noexcept = 0;
     virtual std::int64_t round_trip_ns() const noexcept = 0;
     virtual std::uint64_t bytes_received() const noexcept = 0;
