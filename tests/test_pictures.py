@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import simplejpeg
-from numpy.typing import NDArray
 
 from dreamport.generator.types import FrameControl
 from dreamport.service.pictures import (
     PictureFormat,
     PictureWriter,
     decode_inverse_depth,
-    write_inverse_depth,
+    encode_inverse_depth,
     write_rgba,
 )
 from dreamport.service.session import NO_CONTROL
@@ -24,17 +23,10 @@ from stubs import StubSource
 NEAR_M = 0.25
 
 
-def steps_of(depth_m: NDArray[np.float32], near_m: float) -> NDArray[np.uint16]:
-    """Depth as it is sent, ``[H, W]``."""
-    steps = np.full(2 * depth_m.size, 0xAA, np.uint8)
-    write_inverse_depth(depth_m, near_m, steps)
-    return steps.view("<u2").reshape(depth_m.shape)
-
-
 def test_depth_survives_its_sixteen_bits() -> None:
     near = 0.25
     depth = np.array([[near, 0.1, 1.0, 37.5, 1000.0, np.inf, np.nan, 0.0, -1.0, -0.0]], np.float32)
-    encoded = steps_of(depth, near)
+    encoded = encode_inverse_depth(depth, near)
     assert encoded[0].tolist() == [65535, 65535, 16384, 437, 16, 0, 0, 65535, 0, 0]
     decoded = decode_inverse_depth(encoded, near)
     assert decoded[0, :4] == pytest.approx([near, near, 1.0, 37.5], rel=2e-3)
@@ -47,7 +39,7 @@ def test_depth_is_rounded_as_the_contract_says_to_the_last_bit() -> None:
     anything = np.random.default_rng(3).uniform(0.0, 90.0, 200_000).astype(np.float32)
     depth = np.concatenate([halves, anything]).reshape(1, -1)
     exact = np.rint((np.float32(65535 * near) / depth).clip(0, 65535)).astype(np.uint16)
-    assert np.array_equal(steps_of(depth, near), exact)
+    assert np.array_equal(encode_inverse_depth(depth, near), exact)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (48, 64)])
@@ -82,7 +74,7 @@ def test_an_encoded_frame_is_the_message_of_the_contract(
     else:
         rgba = np.frombuffer(message.colour, np.uint8).reshape(48, 64, 4)
         assert np.array_equal(rgba[..., :3], made.colour)
-    values = steps_of(made.depth, 0.25).tobytes() if depth else b""
+    values = encode_inverse_depth(made.depth, 0.25).tobytes() if depth else b""
     assert message.depth == values
 
 

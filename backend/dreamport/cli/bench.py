@@ -24,6 +24,14 @@ class TransportName(StrEnum):
     jpeg = "jpeg"
 
 
+class TransportKind(StrEnum):
+    """The transports of ``bench transport``."""
+
+    shm = "shm"
+    jpeg = "jpeg"
+    raw = "raw"
+
+
 @bench.callback()
 def _group() -> None:
     """Measure speed as a client in another process sees it."""
@@ -77,6 +85,66 @@ def play(
         print_json(result)
     else:
         print_summary(result)
+
+
+@bench.command()
+def transport(
+    library: Annotated[
+        Path | None, typer.Option(help="The native core; left out, the one built in this checkout.")
+    ] = None,
+    width: Annotated[int, typer.Option(min=16, help="Frame width, pixels.")] = 1280,
+    height: Annotated[int, typer.Option(min=16, help="Frame height, pixels.")] = 720,
+    frame_rate: Annotated[
+        float | None, typer.Option(min=1, help="Frames a second to ask for, instead of each transport's own.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each measurement takes.")] = 5.0,
+    only: Annotated[
+        list[TransportKind] | None, typer.Option(help="Measure this transport; may be repeated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the JSON here, e.g. benchmarks/results/x.json.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Frames from a server to the library that engines load, over each transport: rate and latency."""
+    from dreamport_tools.bench.play import store
+    from dreamport_tools.bench.transport import RATES, TransportBench, bench_transport, built_library
+
+    options = TransportBench(
+        library=library or built_library(),
+        width=width,
+        height=height,
+        frame_rate=frame_rate,
+        seconds=seconds,
+        transports=tuple(kind.value for kind in only) if only else tuple(RATES),
+    )
+    with progress_bars(quiet=as_json) as told:
+        result = bench_transport(options, lambda done, total: told("measurements", done, total))
+    if out is not None:
+        store(result, out)
+    if as_json:
+        print_json(result)
+    else:
+        print_transports(result, options.transports)
+
+
+def print_transports(result: dict[str, Any], transports: tuple[str, ...]) -> None:
+    """The numbers of every transport for a person. Latency: from generated to acquired."""
+    rows: list[tuple[object, ...]] = []
+    for name in transports:
+        nested = {case: found for case, found in result[name].items() if isinstance(found, dict)}
+        cases = {"": result[name], **{case: found for case, found in nested.items() if "fps" in found}}
+        for case, found in cases.items():
+            rows.append(
+                (
+                    f"{name} {case.replace('_', ' ')}".strip(),
+                    f"{found['asked_fps']:.0f}",
+                    f"{found['fps']:.0f}",
+                    f"{found['p50_ms']:.2f}",
+                    f"{found['p99_ms']:.2f}",
+                )
+            )
+    print_table(["transport", "asked fps", "fps", "p50 ms", "p99 ms"], rows)
 
 
 def print_summary(result: dict[str, Any]) -> None:

@@ -112,6 +112,13 @@ def write_inverse_depth(depth_m: NDArray[np.float32], near_m: float, steps: NDAr
     np.copyto(steps.view("<u2"), scaled.view(np.uint32), casting="unsafe")
 
 
+def encode_inverse_depth(depth_m: NDArray[np.float32], near_m: float) -> NDArray[np.uint16]:
+    """``write_inverse_depth`` into an array of its own, ``[H, W]``."""
+    steps = np.empty(2 * depth_m.size, np.uint8)
+    write_inverse_depth(depth_m, near_m, steps)
+    return steps.view("<u2").reshape(depth_m.shape)
+
+
 def decode_inverse_depth(values: NDArray[np.uint16], near_m: float) -> NDArray[np.float32]:
     """The way back, ``[H, W]`` metres; 0 becomes infinity."""
     with np.errstate(divide="ignore"):

@@ -1,4 +1,4 @@
-"""Server and player as processes: started, waited for, and ended by the one who started them."""
+"""Server and client as processes: started, waited for, and ended by the one who started them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -15,13 +15,14 @@ from typing import IO, Any
 from dreamport.errors import DreamportError
 from dreamport_tools.bench.player import PlayerOptions
 
+SERVE = ("dreamport", "serve", "--json")
 STARTING_S = 120.0
 STOPPING_S = 15.0
 GRACE_S = 60.0
 
 
 class ProcessError(DreamportError):
-    """The server or the player did not start, or ended before its time."""
+    """The server or the client did not start, or ended before its time."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class ServerProcess:
 
 
 @contextmanager
-def running_server(arguments: list[str]) -> Iterator[ServerProcess]:
-    """``dreamport serve`` on a free loopback port, stopped at the end. Raises ``ProcessError``."""
-    command = [sys.executable, "-m", "dreamport", "serve", "--port", "0", "--json", *arguments]
+def running_server(arguments: Sequence[str], server: Sequence[str] = SERVE) -> Iterator[ServerProcess]:
+    """A server on a free loopback port, stopped at the end. ``server``: the module that runs it, and what it
+    is always told; it prints a line of JSON when it listens. Raises ``ProcessError``.
+    """
+    command = [sys.executable, "-m", *server, "--port", "0", *arguments]
     began = time.monotonic()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -53,7 +56,7 @@ def run_player(
     options: PlayerOptions, progress: Callable[[float, float], None] | None = None
 ) -> dict[str, Any]:
     """The player's JSON. ``progress`` is told seconds played and seconds in all. Raises ``ProcessError``."""
-    command = [sys.executable, "-m", "dreamport_tools.bench.player"]
+    arguments = []
     for name, value in (
         ("--address", options.address),
         ("--world", options.world),
@@ -64,9 +67,20 @@ def run_player(
         ("--transport", options.transport),
     ):
         if value is not None:
-            command += [name, str(value)]
-    command += [] if options.depth else ["--no-depth"]
+            arguments += [name, str(value)]
+    arguments += [] if options.depth else ["--no-depth"]
     total = options.warm_up_s + options.seconds
+    return run_client("dreamport_tools.bench.player", arguments, total, progress)
+
+
+def run_client(
+    module: str,
+    arguments: Sequence[str],
+    total: float,
+    progress: Callable[[float, float], None] | None = None,
+) -> dict[str, Any]:
+    """The JSON that a client prints after about ``total`` seconds. Raises ``ProcessError``."""
+    command = [sys.executable, "-m", module, *arguments]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -79,11 +93,11 @@ def run_player(
                 if progress is not None:
                     progress(min(played, total), total)
                 if played > total + GRACE_S:
-                    raise ProcessError(f"the player is not done {GRACE_S:.0f} s after its time") from None
+                    raise ProcessError(f"the client is not done {GRACE_S:.0f} s after its time") from None
     finally:
         _stop(process)
     if process.returncode != 0:
-        lines = errors.strip().splitlines() or [f"the player ended with code {process.returncode}"]
+        lines = errors.strip().splitlines() or [f"the client ended with code {process.returncode}"]
         raise ProcessError(lines[-1])
     result: dict[str, Any] = json.loads(output)
     return result

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from dreamport.errors import DreamportError
 from dreamport.service import PlayClient
 from dreamport_tools.bench.measure import SECOND
 from dreamport_tools.bench.player import TRANSPORTS
+from dreamport_tools.native_core import NativeClient, NativeLibrary
 
 WIRE_TRANSPORTS = {"shm": "shared-memory", "jpeg": "jpeg", "raw": "inline"}
+NATIVE_TRANSPORTS = {"shm": ("shm", "raw"), "jpeg": ("inline", "jpeg"), "raw": ("inline", "raw")}
 
 
 class TransportError(DreamportError):
@@ -39,6 +42,7 @@ class TransportOptions:
     """
 
     address: str
+    library: Path = Path()
     client: str = "native"
     transport: str = "shm"
     depth: bool = True
@@ -110,17 +114,52 @@ async def measure_python(options: TransportOptions) -> dict[str, Any]:
             }
 
 
+def measure_native(options: TransportOptions) -> dict[str, Any]:
+    """With the library that engines load: this is the engine's thread, which looks for a newer frame every
+    ``poll_us``; the library receives, copies and decodes on a thread of its own.
+    """
+    transport, colour = NATIVE_TRANSPORTS[options.transport]
+    library = NativeLibrary.load(options.library)
+    pause_s = options.poll_us / 1e6
+    with NativeClient(
+        library, options.address, transport=transport, colour=colour, depth=options.depth
+    ) as client:
+        client.wait_ready()
+        seen = Seen(time.monotonic_ns() + round(options.warm_up_s * SECOND))
+        end_ns = seen.begin_ns + round(options.seconds * SECOND)
+        while (now_ns := time.monotonic_ns()) < end_ns:
+            frame = client.acquire()
+            if frame is None:
+                if pause_s:
+                    time.sleep(pause_s)
+                continue
+            raw = frame.raw
+            generator_ns = round(raw.pose.position[0] * SECOND)
+            seen.frame(raw.id, generator_ns, raw.server_generated_ns, raw.arrived_ns, now_ns)
+            frame.release()
+        status, statistics = client.status(), client.statistics()
+        if status.transport != (2 if options.transport == "shm" else 1):
+            raise TransportError(f"frames came over transport {status.transport}, not {options.transport}")
+        return {
+            **seen.numbers(),
+            "torn": int(statistics.frames_torn),
+            "server_fps": round(statistics.server_fps, 1),
+            "decode_ms_p50": round(statistics.decode_ms_p50, 3),
+            "allocations": int(statistics.allocations),
+            "components": library.components,
+        }
+
+
 def measure(options: TransportOptions) -> dict[str, Any]:
     """Measure one transport. Raises ``DreamportError``."""
-    if options.client == "python":
-        return asyncio.run(measure_python(options))
-    raise TransportError("not yet")
+    return asyncio.run(measure_python(options)) if options.client == "python" else measure_native(options)
 
 
 def parse(arguments: Sequence[str] | None = None) -> TransportOptions:
     """Options from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", required=True)
+    parser.add_argument("--library", type=Path, default=Path(), help="the native core")
     parser.add_argument("--client", choices=("native", "python"), default="native")
     parser.add_argument("--transport", choices=sorted(WIRE_TRANSPORTS), default="shm")
     parser.add_argument("--no-depth", dest="depth", action="store_false")
