@@ -19,6 +19,7 @@ public class Dreamport : ModuleRules
 		});
 		PrivateDependencyModuleNames.AddRange(new string[]
 		{
+			"ApplicationCore",
 			"DreamportCore",
 			"DreamportRendering",
 			"EnhancedInput",

@@ -19,7 +19,7 @@ public class DreamportEditor : ModuleRules
 			"ApplicationCore",
 			"AssetRegistry",
 			"Dreamport",
-			"InputCore",
+			"MaterialEditor",
 			"Slate",
 			"SlateCore",
 			"ToolMenus",

@@ -31,10 +31,11 @@ void FDreamportReadback::Enqueue(UTextureRenderTarget2D* Colour, UTextureRenderT
 	}
 	Ring.Commit();
 	ENQUEUE_RENDER_COMMAND(DreamportReadback)(
-		[Self = AsShared(), ColourResource, DepthResource, Index = (Ring.Committed() - 1) % Dreamport::Core::CaptureRing::Slots](FRHICommandListImmediate& RHICmdList)
+		[Self = AsShared(), ColourResource, DepthResource, bSwapRedBlue = Colour->GetFormat() == PF_B8G8R8A8, Index = (Ring.Committed() - 1) % Dreamport::Core::CaptureRing::Slots](FRHICommandListImmediate& RHICmdList)
 		{
 			FPair& Pair = Self->Pool[Index];
 			Pair.bDepth = DepthResource != nullptr;
+			Pair.bSwapRedBlue = bSwapRedBlue;
 			Pair.Colour->EnqueueCopy(RHICmdList, ColourResource->GetRenderTargetTexture(), FIntVector(0, 0, 0), 0, FIntVector(Self->Width, Self->Height, 1));
 			if (DepthResource != nullptr)
 			{
@@ -72,10 +73,7 @@ void FDreamportReadback::Copy_RenderThread(bool bEvenIfNotReady)
 		const uint8* Colour = static_cast<const uint8*>(Pair.Colour->Lock(Pitch));
 		if (Colour != nullptr)
 		{
-			for (int32 Row = 0; Row < Height; ++Row)
-			{
-				FMemory::Memcpy(Slot->Buffer.colour + static_cast<SIZE_T>(Row) * Slot->Buffer.colour_stride, Colour + static_cast<SIZE_T>(Row) * Pitch * 4, static_cast<SIZE_T>(Width) * 4);
-			}
+			Dreamport::Core::CopyRows(Slot->Buffer.colour, Slot->Buffer.colour_stride, Colour, static_cast<uint32>(Pitch) * 4, static_cast<uint32>(Width), static_cast<uint32>(Height), Pair.bSwapRedBlue);
 			Pair.Colour->Unlock();
 		}
 		bool bWhole = Colour != nullptr;

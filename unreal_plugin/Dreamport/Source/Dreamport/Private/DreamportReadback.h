@@ -35,6 +35,8 @@ private:
 		TUniquePtr<FRHIGPUTextureReadback> Colour;
 		TUniquePtr<FRHIGPUTextureReadback> Depth;
 		bool bDepth = false;
+		/** Unreal's RGBA8 render targets hold B, G, R, A. */
+		bool bSwapRedBlue = false;
 	};
 
 	TStaticArray<FPair, Dreamport::Core::CaptureRing::Slots> Pool;

@@ -22,6 +22,17 @@ using Dreamport::Core::CaptureSlot;
 
 struct UDreamportRecorderComponent::FState
 {
+	enum class EPhase : uint8
+	{
+		Idle,
+		Recording,
+		/** No more frames are taken; some are on their way from the GPU. */
+		Emptying,
+		/** The episode's end was sent; its answer has not come. */
+		Finishing,
+	};
+
+	EPhase Phase = EPhase::Idle;
 	std::shared_ptr<Dreamport::Core::Recorder> Recorder;
 	TSharedPtr<FDreamportReadback, ESPMode::ThreadSafe> Readback;
 	CapturedInput Input;
@@ -69,14 +80,14 @@ void UDreamportRecorderComponent::BeginPlay()
 
 void UDreamportRecorderComponent::EndPlay(const EEndPlayReason::Type EndPlayReason)
 {
-	StopRecording();
+	Close();
 	Super::EndPlay(EndPlayReason);
 }
 
 void UDreamportRecorderComponent::StartRecording()
 {
 	UDreamportSubsystem* Subsystem = UDreamportSubsystem::Get(this);
-	if (State->Recorder || Subsystem == nullptr)
+	if (State->Phase != FState::EPhase::Idle || Subsystem == nullptr)
 	{
 		return;
 	}
@@ -156,17 +167,36 @@ void UDreamportRecorderComponent::StartRecording()
 	State->Elapsed = 0.0;
 	State->PathFrame = 0;
 	State->bFirst = true;
+	State->Phase = FState::EPhase::Recording;
 	Subsystem->Add(this);
 }
 
 void UDreamportRecorderComponent::StopRecording()
 {
-	if (!State->Recorder)
+	if (State->Phase == FState::EPhase::Recording)
+	{
+		State->Phase = FState::EPhase::Emptying;
+	}
+}
+
+void UDreamportRecorderComponent::Finish()
+{
+	dp_recorder_finish(State->Recorder->Handle(), 0);
+	State->Phase = FState::EPhase::Finishing;
+}
+
+void UDreamportRecorderComponent::Close()
+{
+	if (State->Phase == FState::EPhase::Idle)
 	{
 		return;
 	}
-	State->Readback->Drain();
-	dp_recorder_finish(State->Recorder->Handle(), 0);
+	if (State->Phase != FState::EPhase::Finishing)
+	{
+		State->Readback->Drain();
+		Finish();
+	}
+	State->Phase = FState::EPhase::Idle;
 	// The library sends what waits and ends the episode in the background.
 	State->Readback.Reset();
 	State->Recorder.reset();
@@ -272,25 +302,31 @@ bool UDreamportRecorderComponent::MakePath()
 void UDreamportRecorderComponent::TickComponent(float DeltaTime, ELevelTick TickType, FActorComponentTickFunction* ThisTickFunction)
 {
 	Super::TickComponent(DeltaTime, TickType, ThisTickFunction);
-	if (!State->Recorder)
+	if (State->Phase == FState::EPhase::Idle)
 	{
 		return;
 	}
 	PollEvents();
-	if (!State->Recorder)
-	{
-		return;
-	}
-	ReadInput();
 	FTransform View;
-	if (NextCamera(DeltaTime, View))
+	if (State->Phase == FState::EPhase::Recording)
 	{
-		Capture(View);
+		ReadInput();
+		if (NextCamera(DeltaTime, View))
+		{
+			Capture(View);
+		}
+		if (Camera == EDreamportRecordedCamera::Path && State->PathFrame >= State->Path.Num())
+		{
+			StopRecording();
+		}
 	}
-	State->Readback->Pump();
-	if (Camera == EDreamportRecordedCamera::Path && State->PathFrame >= State->Path.Num() && State->Readback->Ring.OnTheirWay() == 0)
+	if (State->Phase == FState::EPhase::Recording || State->Phase == FState::EPhase::Emptying)
 	{
-		StopRecording();
+		State->Readback->Pump();
+		if (State->Phase == FState::EPhase::Emptying && State->Readback->Ring.OnTheirWay() == 0)
+		{
+			Finish();
+		}
 	}
 }
 
@@ -304,6 +340,10 @@ void UDreamportRecorderComponent::PollEvents()
 		{
 			State->LastState = Dreamport::StateFrom(Event.state);
 			OnStateChanged.Broadcast(State->LastState, UTF8_TO_TCHAR(Event.text));
+			if (State->Phase == FState::EPhase::Finishing && Event.state == DP_STATE_FAILED)
+			{
+				Close();
+			}
 		}
 		else if (Event.kind == DP_EVENT_NOTICE)
 		{
@@ -312,6 +352,10 @@ void UDreamportRecorderComponent::PollEvents()
 		else if (Event.kind == DP_EVENT_EPISODE_FINISHED)
 		{
 			OnEpisodeFinished.Broadcast(UTF8_TO_TCHAR(Event.text), static_cast<int64>(Event.code));
+			if (State->Phase == FState::EPhase::Finishing)
+			{
+				Close();
+			}
 		}
 	}
 }
@@ -411,7 +455,7 @@ void UDreamportRecorderComponent::Capture(const FTransform& View)
 
 bool UDreamportRecorderComponent::IsRecording() const
 {
-	return State->Recorder != nullptr;
+	return State->Phase == FState::EPhase::Recording;
 }
 
 EDreamportState UDreamportRecorderComponent::GetState() const

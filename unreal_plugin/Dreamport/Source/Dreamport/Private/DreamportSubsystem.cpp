@@ -36,14 +36,14 @@ void UDreamportSubsystem::Deinitialize()
 
 void UDreamportSubsystem::StopAll()
 {
-	// Stop removes the component from the list.
+	// Stop and Close remove the component from the list.
 	while (Worlds.Num() > 0)
 	{
 		Worlds.Last()->Stop();
 	}
 	while (Recorders.Num() > 0)
 	{
-		Recorders.Last()->StopRecording();
+		Recorders.Last()->Close();
 	}
 }
 

@@ -189,12 +189,16 @@ public:
 	UFUNCTION(BlueprintCallable, Category = "Dreamport")
 	void StartRecording();
 
-	/** Finishes the episode; what is on its way is still written. */
+	/** Takes no more frames; what is on its way is still written, then OnEpisodeFinished comes. */
 	UFUNCTION(BlueprintCallable, Category = "Dreamport")
 	void StopRecording();
 
+	/** Whether frames are taken. */
 	UFUNCTION(BlueprintPure, Category = "Dreamport")
 	bool IsRecording() const;
+
+	/** Ends at once: waits for the GPU, hands everything over and lets the native library finish in the background. */
+	void Close();
 
 	UFUNCTION(BlueprintPure, Category = "Dreamport")
 	EDreamportState GetState() const;
@@ -228,6 +232,7 @@ private:
 	void ReadInput();
 	bool NextCamera(float DeltaTime, FTransform& OutCamera);
 	void Capture(const FTransform& View);
+	void Finish();
 	FTransform GetLevelOrigin() const;
 
 	TPimplPtr<FState> State;

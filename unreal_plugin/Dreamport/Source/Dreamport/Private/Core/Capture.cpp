@@ -1,7 +1,31 @@
 #include "Capture.h"
 
+#include <cstring>
+
 namespace Dreamport::Core
 {
+	void CopyRows(uint8_t* To, uint32_t ToStride, const uint8_t* From, uint32_t FromStride, uint32_t Width, uint32_t Height, bool bSwapRedBlue)
+	{
+		for (uint32_t Row = 0; Row < Height; ++Row)
+		{
+			uint8_t* Target = To + static_cast<std::size_t>(Row) * ToStride;
+			const uint8_t* Source = From + static_cast<std::size_t>(Row) * FromStride;
+			if (!bSwapRedBlue)
+			{
+				std::memcpy(Target, Source, static_cast<std::size_t>(Width) * 4);
+				continue;
+			}
+			for (uint32_t Pixel = 0; Pixel < Width; ++Pixel)
+			{
+				// Little-endian on every platform of the plugin: red is the third byte of B, G, R, A.
+				uint32_t Value;
+				std::memcpy(&Value, Source + Pixel * 4, 4);
+				Value = (Value & 0xFF00FF00u) | (Value & 0x00FF0000u) >> 16 | (Value & 0x000000FFu) << 16;
+				std::memcpy(Target + Pixel * 4, &Value, 4);
+			}
+		}
+	}
+
 	CaptureRing::~CaptureRing()
 	{
 		while (Oldest() != nullptr)

@@ -45,6 +45,9 @@ namespace Dreamport::Core
 		uint32_t Index = 0;
 	};
 
+	/** Copies rows of four-byte pixels; bSwapRedBlue turns B, G, R, A into R, G, B, A. Strides in bytes. */
+	void CopyRows(uint8_t* To, uint32_t ToStride, const uint8_t* From, uint32_t FromStride, uint32_t Width, uint32_t Height, bool bSwapRedBlue);
+
 	/**
 	 * Slots in the order of capture. The game thread opens and commits, the render thread takes the oldest and finishes it; each side
 	 * from one thread. The memory of a slot is the recorder's own, so that pixels are copied once.
