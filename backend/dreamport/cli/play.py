@@ -46,6 +46,7 @@ def play(
 
     from dreamport.cli.serving import log_to_stderr
     from dreamport.cli.world_argument import resolve_world
+    from dreamport.service.capture_paths import default_captures_folder
     from dreamport.service.options import ServerOptions
     from dreamport.web import DEFAULT_WEB_PORT
     from dreamport_tools.bench.player import PlayerOptions
@@ -58,6 +59,7 @@ def play(
         executor=executor,
         threads=threads,
         log_folder=log_folder,
+        captures=default_captures_folder(),
     )
     log_to_stderr(logging.WARNING)
     script = None

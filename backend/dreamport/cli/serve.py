@@ -43,6 +43,13 @@ def serve(
     log_folder: Annotated[
         Path | None, typer.Option(help="Write session logs here, for dreamport replay.")
     ] = None,
+    captures: Annotated[
+        Path | None,
+        typer.Option(help="Record engines here; left out, into captures in the user's data folder."),
+    ] = None,
+    exit_with: Annotated[
+        int | None, typer.Option(min=1, help="Stop when the process of this number is gone.")
+    ] = None,
     page: Annotated[bool, typer.Option("--page", help="Serve the browser page too, on loopback.")] = False,
     web_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the page; 0: a free one.")
@@ -54,6 +61,7 @@ def serve(
 
     from dreamport.cli.serving import log_to_stderr
     from dreamport.cli.world_argument import resolve_world
+    from dreamport.service.capture_paths import default_captures_folder
     from dreamport.service.options import DEFAULT_PORT, ServerOptions
     from dreamport.web import DEFAULT_WEB_PORT
 
@@ -71,18 +79,19 @@ def serve(
         tls_certificate=tls_certificate,
         tls_key=tls_key,
         log_folder=log_folder,
+        captures=captures or default_captures_folder(),
     )
     log_to_stderr()
     page_port = (DEFAULT_WEB_PORT if web_port is None else web_port) if page else None
-    asyncio.run(_serve(options, page_port, as_json))
+    asyncio.run(_serve(options, page_port, as_json, exit_with))
 
 
-async def _serve(options: ServerOptions, web_port: int | None, as_json: bool) -> None:
+async def _serve(options: ServerOptions, web_port: int | None, as_json: bool, exit_with: int | None) -> None:
     import json
 
-    from dreamport.cli.serving import listening, stop_signal
+    from dreamport.cli.serving import listening, stop_signal, stop_with_process
 
-    with stop_signal() as stop:
+    with stop_signal() as stop, stop_with_process(exit_with, stop):
         async with listening(options, web_port) as now:
             if as_json:
                 print(json.dumps(now.as_json()), flush=True)

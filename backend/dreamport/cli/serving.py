@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from dreamport import __version__
+from dreamport.errors import DreamportError
 from dreamport.running import ServerRecord, process_started, publish, runtime_folder, withdraw
 from dreamport.service import PlayServer, ServerOptions, ServerOptionsError, running_server
 from dreamport.web import running_web
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from dreamport.service.world_source import ExecutorInfo
 
 RECORD_INTERVAL_S = 2.0
+EXIT_WITH_INTERVAL_S = 0.5
+
+
+class ProcessGoneError(DreamportError):
+    """The process whose end a server should wait for is not there."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,31 @@ def stop_signal() -> Iterator[asyncio.Event]:
         for number in numbers:
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def stop_with_process(pid: int | None, stop: asyncio.Event) -> Iterator[None]:
+    """Set ``stop`` when process ``pid`` ends, for the time of the block; for editors that start a server.
+
+    Raises ``ProcessGoneError`` when there is no such process. ``None`` does nothing.
+    """
+    if pid is None:
+        yield
+        return
+    started = process_started(pid)
+    if started is None:
+        raise ProcessGoneError(f"--exit-with {pid}: no process has that number; give that of a running one")
+
+    async def watch() -> None:
+        while process_started(pid) == started:
+            await asyncio.sleep(EXIT_WITH_INTERVAL_S)
+        stop.set()
+
+    watching = asyncio.get_running_loop().create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

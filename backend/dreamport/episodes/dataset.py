@@ -166,6 +166,10 @@ class Dataset:
         """Seeds of the episodes of one split, or of all."""
         return [int(row["seed"]) for row in self._rows if split in (None, row["split"])]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """What is known of every episode: index, length, seed, split, and since layout dreamport-2 more."""
+        return [dict(row) for row in self._rows]
+
     def next_index(self) -> int:
         """The first episode index not in use."""
         return max((int(row["episode_index"]) for row in self._rows), default=-1) + 1

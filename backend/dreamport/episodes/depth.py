@@ -20,6 +20,15 @@ def decode_depth(units: NDArray[np.uint16]) -> NDArray[np.float32]:
     return np.where(units == 0, np.float32(np.inf), metres)
 
 
+def encode_inverse_depth(depth: NDArray[np.floating], near_m: float) -> NDArray[np.uint16]:
+    """Metres to ``round(65535 * near_m / depth)``; 0 is infinitely far, nearer than ``near_m`` counts as
+    there.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.rint(65535.0 * near_m / depth.astype(np.float64))
+    return np.where(np.isnan(steps), 0, np.clip(steps, 0, 65535)).astype("<u2")
+
+
 def decode_inverse_depth(values: NDArray[np.uint16], near_m: float) -> NDArray[np.float32]:
     """Values ``round(65535 * near_m / depth)`` to metres; 0 is infinitely far."""
     with np.errstate(divide="ignore"):

@@ -26,7 +26,9 @@ class ServerOptions:
     ``max_sessions``: leases at a time; ``None`` measures how many this machine carries at full frame rate.
     ``grace_s``: how long a dropped client may take to resume. ``token`` with ``tls_certificate`` and
     ``tls_key`` (PEM files) is required for any address that is not loopback. ``log_folder``: session logs go
-    here, none are written without it; ``log_max_bytes`` bounds each.
+    here, none are written without it; ``log_max_bytes`` bounds each. ``captures``: recordings of engines go
+    here, none are taken without it; ``max_recorders`` at a time, ``max_capture_message_bytes`` bounds a
+    frame.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +50,9 @@ class ServerOptions:
     max_message_bytes: int = 64 * 1024
     max_calls: int = 128
     max_saved_bytes: int = 512 * 1024 * 1024
+    captures: Path | None = None
+    max_recorders: int = 4
+    max_capture_message_bytes: int = 64 * 1024 * 1024
 
     def check(self) -> None:
         """Raise ``ServerOptionsError`` when a server with these options should not start."""
@@ -67,7 +72,7 @@ class ServerOptions:
             )
         if not 0 <= self.port <= 65535:
             raise ServerOptionsError(f"port {self.port} is not between 0 and 65535")
-        for name in ("max_sessions", "threads"):
+        for name in ("max_sessions", "threads", "max_recorders"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ServerOptionsError(f"{name} is {value}; give 1 or more, or leave it out")

@@ -16,6 +16,8 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVICE
 
 from dreamport.errors import DreamportError
+from dreamport.service.capture_desk import CaptureDesk
+from dreamport.service.capture_servicer import CaptureServicer
 from dreamport.service.channel import server_channel
 from dreamport.service.guard import Guard
 from dreamport.service.options import ServerOptions, ServerOptionsError
@@ -23,12 +25,14 @@ from dreamport.service.servicers import PlayServicer, WorldServicer, add_play_se
 from dreamport.service.sessions import Sessions
 from dreamport.service.shared_memory import remove_leftovers
 from dreamport.service.world_source import CatalogueSource, ExecutorInfo, WorldSource
-from dreamport.v1 import play_pb2, world_pb2, world_pb2_grpc
+from dreamport.v1 import capture_pb2, capture_pb2_grpc, play_pb2, world_pb2, world_pb2_grpc
 
 SERVICES = (
+    capture_pb2.DESCRIPTOR.services_by_name["CaptureService"].full_name,
     play_pb2.DESCRIPTOR.services_by_name["PlayService"].full_name,
     world_pb2.DESCRIPTOR.services_by_name["WorldService"].full_name,
 )
+RECORD = f"/{SERVICES[0]}/Record"
 
 _log = structlog.get_logger(__name__)
 
@@ -96,17 +100,21 @@ async def running_server(
             "there is no world to play: `dreamport worlds list` shows where worlds are looked for"
         )
     await sessions.desk.load(sessions.world("", "default_world"))
+    larger = {} if options.captures is None else {RECORD: options.max_capture_message_bytes}
+    desk = CaptureDesk(options)
     server = grpc.aio.server(
-        interceptors=[Guard(options.token)],
-        options=server_channel(options.max_message_bytes, options.max_calls),
+        interceptors=[Guard(options.token, options.max_message_bytes, larger)],
+        options=server_channel(max(options.max_message_bytes, *larger.values(), 0), options.max_calls),
         maximum_concurrent_rpcs=options.max_calls,
     )
     add_play_servicer(PlayServicer(sessions, options.open_timeout_s), server)
     world_pb2_grpc.add_WorldServiceServicer_to_server(WorldServicer(sessions), server)
+    capture_pb2_grpc.add_CaptureServiceServicer_to_server(CaptureServicer(desk), server)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, REFLECTION_SERVICE), server)
     port = _bind(server, options)
+    desk.start()
     await server.start()
     for service in ("", *SERVICES):
         await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -116,7 +124,7 @@ async def running_server(
         yield running
     finally:
         await healthy.enter_graceful_shutdown()
-        await sessions.close()
+        await asyncio.gather(sessions.close(), desk.close())
         await server.stop(0.5)
         _log.info("stopped")
 
