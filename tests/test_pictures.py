@@ -15,7 +15,7 @@ from dreamport.service.pictures import (
     write_rgba,
 )
 from dreamport.service.session import NO_CONTROL
-from dreamport.service.shared_memory import FrameRingReader
+from dreamport.service.shared_memory import SLOTS, FrameRing, FrameRingReader
 from dreamport.service.wire import encode_frame, encode_response, frame_timing
 from dreamport.v1 import common_pb2, play_pb2
 from stubs import StubSource
@@ -76,6 +76,24 @@ def test_an_encoded_frame_is_the_message_of_the_contract(
         assert np.array_equal(rgba[..., :3], made.colour)
     values = encode_inverse_depth(made.depth, 0.25).tobytes() if depth else b""
     assert message.depth == values
+
+
+def test_a_frame_that_the_client_holds_is_written_over_last() -> None:
+    ring = FrameRing(64, 0)
+
+    def write(number: int, held: tuple[int, ...] = ()) -> int:
+        ring.slot_views(held)
+        return ring.publish(number).slot
+
+    try:
+        slots = {number: write(number) for number in range(1, SLOTS + 1)}
+        assert sorted(slots.values()) == list(range(SLOTS))
+        assert write(6, held=(1, 3)) == slots[2], "the oldest that is free"
+        assert write(7, held=(1, 3)) == slots[4]
+        assert write(8, held=(1, 3, 7)) == slots[5]
+        assert write(9, held=(1, 3, 6, 7, 8)) == slots[1], "all are held: the oldest goes, its reader sees it"
+    finally:
+        ring.close()
 
 
 def test_the_ring_holds_what_is_sent_inline() -> None:

@@ -288,6 +288,18 @@ async def test_frames_wait_while_too_many_are_in_flight() -> None:
     assert await waiting == frame(3) and outbox.dropped == 1
 
 
+async def test_frames_are_held_until_they_are_presented_or_replaced() -> None:
+    outbox = Outbox(max_in_flight=2)
+    for number in (1, 2):
+        outbox.put_frame(frame(number))
+        await outbox.get()
+    outbox.put_frame(frame(3))
+    assert outbox.held() == (1, 2, 3)
+    outbox.put_frame(frame(4))
+    outbox.presented(1)
+    assert outbox.held() == (2, 4)
+
+
 async def test_a_client_that_reads_no_answers_is_refused_before_memory_grows() -> None:
     outbox = Outbox()
     for _ in range(MAX_MESSAGES):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from dreamport.generator.types import GeneratedFrame
@@ -30,8 +30,8 @@ class MadeFrame:
 class FrameMaker:
     """From a session to frames on the wire.
 
-    ``hand_out`` takes each from the worker thread to its stream; ``wanted_elsewhere`` is true when the stream
-    has something else for the worker to do.
+    ``hand_out`` takes each from the worker thread to its stream; ``held`` tells which of them the client may
+    be reading; ``wanted_elsewhere`` is true when the stream has something else for the worker to do.
     """
 
     def __init__(
@@ -39,11 +39,14 @@ class FrameMaker:
         session: Session,
         pictures: PictureWriter,
         hand_out: Callable[[MadeFrame], object],
+        held: Callable[[], Collection[int]],
         wanted_elsewhere: Callable[[], bool],
     ) -> None:
         self._session = session
         self._pictures = pictures
         self._hand_out = hand_out
+        self._held = held
+        self._last_id = 0
         self._wanted_elsewhere = wanted_elsewhere
 
     def make(self, pacer: Pacer) -> MadeFrame | None:
@@ -87,7 +90,8 @@ class FrameMaker:
     ) -> MadeFrame:
         """A frame with a number of its own, ready to be sent."""
         frame_id = self._session.next_frame_id()
-        picture = self._pictures.write(frame, frame_id)
+        picture = self._pictures.write(frame, frame_id, (*self._held(), self._last_id))
+        self._last_id = frame_id
         generated_at_ns = time.monotonic_ns()
         timing = frame_timing(latched_at_ns, generated_at_ns, due_s, generation_ms)
         encoded = encode_frame(frame, applied, frame_id, self._session.epoch, picture, timing)

@@ -67,6 +67,11 @@ class Outbox:
             self._sent_frames.popleft()
         self._filled.set()
 
+    def held(self) -> tuple[int, ...]:
+        """Frames that wait to be sent, or were sent and not yet presented. Safe to ask from any thread."""
+        frame = self._frame
+        return (*self._sent_frames.copy(), *(() if frame is None else (frame.id,)))
+
     @property
     def empty(self) -> bool:
         """True when every message has been taken (frames and stats do not count)."""

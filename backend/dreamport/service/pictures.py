@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +60,13 @@ class PictureWriter:
             if wanted.colour == common_pb2.COLOUR_FORMAT_RAW_RGBA:
                 self._colour = np.empty(4 * pixels, np.uint8)
 
-    def write(self, frame: GeneratedFrame, frame_id: int) -> Picture:
-        """The pixels of ``frame`` in the format that was agreed on, valid until the next call."""
+    def write(self, frame: GeneratedFrame, frame_id: int, held: Collection[int] = ()) -> Picture:
+        """The pixels of ``frame`` in the format that was agreed on, valid until the next call. ``held``:
+        frames whose place in the ring must stay as it is.
+        """
         wanted = self._format
         if self.ring is not None:
-            colour, depth = self.ring.slot_views()
+            colour, depth = self.ring.slot_views(held)
             write_rgba(frame.colour, colour)
             if wanted.depth:
                 write_inverse_depth(frame.depth, wanted.near_m, depth)

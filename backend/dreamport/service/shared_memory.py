@@ -14,6 +14,7 @@ import os
 import secrets
 import struct
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ from dreamport.v1 import play_pb2
 MAGIC = b"DREAMSHM"
 HEADER_BYTES = 64
 SLOT_HEADER_BYTES = 64
-SLOTS = 4
+SLOTS = 5
+"""Two that the client reads, one that waits to be sent, one to take its place, one being written."""
 ALIGNMENT = 64
 MAX_BYTES = 1 << 30
 PREFIX = "dreamport-"
@@ -55,16 +57,23 @@ def layout(colour_bytes: int, depth_bytes: int, name: str) -> play_pb2.SharedMem
 
 
 class FrameRing:
-    """The server's end: writes frames, newest over oldest."""
+    """The server's end: writes frames, newest over oldest, last over those that the client may be reading."""
 
     def __init__(self, colour_bytes: int, depth_bytes: int) -> None:
         self.layout = layout(colour_bytes, depth_bytes, "")
         self._descriptor, self.layout.name, self._memory = _create(self.layout.bytes)
         self._memory[: len(MAGIC)] = MAGIC
         self._count = 0
+        self._slot = 0
+        self._frames = [-1] * SLOTS
 
-    def slot_views(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Colour and depth bytes of the next slot, which is marked as being written until ``publish``."""
+    def slot_views(self, held: Collection[int] = ()) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Colour and depth bytes of the next slot, which is marked as being written until ``publish``.
+
+        ``held``: frames that must not be written over, as long as there is another slot.
+        """
+        oldest_first = sorted(range(SLOTS), key=lambda slot: self._frames[slot])
+        self._slot = next((slot for slot in oldest_first if self._frames[slot] not in held), oldest_first[0])
         base = self._base()
         _SLOT_HEADER.pack_into(self._memory, base, 2 * self._count + 1, 0)
         colour, depth = base + self.layout.colour_offset, base + self.layout.depth_offset
@@ -77,9 +86,9 @@ class FrameRing:
         """The slot is written; gives what the client needs to read it."""
         version = 2 * self._count + 2
         _SLOT_HEADER.pack_into(self._memory, self._base(), version, frame_id)
-        slot = self._count % SLOTS
+        self._frames[self._slot] = frame_id
         self._count += 1
-        return play_pb2.SharedMemorySlot(slot=slot, version=version)
+        return play_pb2.SharedMemorySlot(slot=self._slot, version=version)
 
     def close(self) -> None:
         """Remove the name and give the memory back. Whoever still maps it keeps it until they let go."""
@@ -94,7 +103,7 @@ class FrameRing:
                 self._memory.close()
 
     def _base(self) -> int:
-        return int(HEADER_BYTES + (self._count % SLOTS) * self.layout.slot_bytes)
+        return int(HEADER_BYTES + self._slot * self.layout.slot_bytes)
 
 
 class FrameRingReader:

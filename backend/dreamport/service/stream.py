@@ -94,6 +94,7 @@ class Stream:
             session,
             pictures,
             hand_out=lambda made: loop.call_soon_threadsafe(self._hand_out, made),
+            held=self.outbox.held,
             wanted_elsewhere=lambda: self._over or self._paused or bool(self._commands),
         )
         self._wake = asyncio.Event()
