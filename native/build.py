@@ -26,7 +26,7 @@ from types import ModuleType
 from libraries import LINKED, Toolchain, generator, jobs, library, run_quietly
 from sources import NATIVE, SourceError, cache_folder, locked
 
-TARGETS = ("linux-x64", "linux-arm64", "windows-x64", "windows-arm64", "macos-x64", "macos-arm64")
+TARGETS = ("linux-x64", "linux-x64-release", "linux-arm64", "windows-x64", "windows-arm64", "macos-x64", "macos-arm64")
 SANITIZERS = "address,undefined"
 TITLES = {
     "boringssl": "BoringSSL",
