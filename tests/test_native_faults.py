@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import grpc
 import pytest
 
+import requires
 from certificates import Authority
 from dreamport.v1 import play_pb2, world_pb2
 from dreamport_tools.native_core import Problem, State
@@ -27,6 +28,7 @@ from game_loop import Game, assert_never_waited, worst_calls
 from pattern_server import PatternServer, free_port
 from slow_network import slow_link
 
+ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "a token for the test server"
 RETRY = {"backoff_min_ms": 100, "backoff_max_ms": 500}
 JPEG_INLINE = {"transport": 1, "colour_format": 2}
@@ -239,6 +241,22 @@ def test_a_name_that_is_given_is_the_one_the_certificate_must_bear(play: Play, a
         game.wait_frames(5)
 
 
+def test_the_certificate_of_the_documentation_is_trusted(play: Play, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "engine-connection.md").read_text(encoding="utf-8")
+    found = re.search(r"^    (openssl req .+?[^\\])$", page, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    requires.program("openssl", package="openssl")
+    command = found[1].replace("192.168.1.20", "127.0.0.1")
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path, capture_output=True)
+    certificate, key = tmp_path / "backend.pem", tmp_path / "backend.key"
+    with PatternServer("--tls-certificate", certificate, "--tls-key", key, "--token", TOKEN) as server:
+        secret = {"tls": 1, "token": TOKEN, "ca_file": certificate}
+        with play(server.address, **secret) as by_address:
+            by_address.wait_frames(5)
+        with play(server.address, **secret, server_name="render-1") as by_name:
+            by_name.wait_frames(5)
+
+
 def test_tls_where_there_is_none_says_so(play: Play) -> None:
     with PatternServer() as server, play(server.address, tls=1) as game:
         failed = game.wait_status(State.FAILED, Problem.TLS)
@@ -354,8 +372,14 @@ def test_what_is_no_backend_at_all_says_so(play: Play, tmp_path: Path) -> None:
 # --- what the messages name
 
 
+def test_every_problem_is_explained() -> None:
+    page = (ROOT / "docs" / "engine-connection.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^\| `([A-Z_]+)` \| `[A-Z]+` \|", page, re.MULTILINE))
+    assert explained == {problem.name for problem in Problem} - {"NONE"}
+
+
 def test_messages_name_only_options_that_exist() -> None:
-    source = Path(__file__).parent.parent / "native" / "src" / "link" / "problems.cpp"
+    source = ROOT / "native" / "src" / "link" / "problems.cpp"
     named = set(re.findall(r"dreamport serve (--[a-z-]+)", source.read_text(encoding="utf-8")))
     command = [sys.executable, "-m", "dreamport", "serve", "--help"]
     wide = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}

@@ -81,7 +81,7 @@ Diagnosis diagnose_transport(net::Trouble trouble, const Circumstances& around) 
         case net::Trouble::tls_expired:
             return say(
                 DP_PROBLEM_TLS_CERTIFICATE_EXPIRED, false, {},
-                "The certificate of %.*s has expired. Give the backend a new one (`dreamport serve --tls-cert`), and "
+                "The certificate of %.*s has expired. Give the backend a new one (`dreamport serve --tls-certificate`), and "
                 "check this machine's clock.",
                 n, a);
         case net::Trouble::tls_untrusted:
@@ -160,7 +160,7 @@ Diagnosis diagnose(const net::GrpcStatus& status, const Circumstances& around) n
         case permission_denied:
             return say(DP_PROBLEM_TOKEN, false, {},
                        "The backend at %.*s did not accept the token. Enter the one it was started with "
-                       "(`dreamport serve --token`).",
+                       "(`dreamport serve --token-file`).",
                        n, a);
         case failed_precondition:
             if (around.service == Service::play || contains(server, "version")) {
