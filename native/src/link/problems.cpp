@@ -79,11 +79,11 @@ Diagnosis diagnose_transport(net::Trouble trouble, const Circumstances& around) 
                              "is busy starting.",
                        n, a);
         case net::Trouble::tls_expired:
-            return say(
-                DP_PROBLEM_TLS_CERTIFICATE_EXPIRED, false, {},
-                "The certificate of %.*s has expired. Give the backend a new one (`dreamport serve --tls-certificate`), and "
-                "check this machine's clock.",
-                n, a);
+            return say(DP_PROBLEM_TLS_CERTIFICATE_EXPIRED, false, {},
+                       "The certificate of %.*s has expired. Give the backend a new one (`dreamport serve "
+                       "--tls-certificate`), and "
+                       "check this machine's clock.",
+                       n, a);
         case net::Trouble::tls_untrusted:
             return say(
                 DP_PROBLEM_TLS_CERTIFICATE_UNTRUSTED, false, {},
