@@ -112,6 +112,14 @@ namespace Dreamport.Internal
             _lastNs = nowNs;
         }
 
+        /// <summary>For a recording: what was held or pressed since the last call.</summary>
+        public uint TakeButtons()
+        {
+            var buttons = _held | _pressed;
+            _pressed = 0;
+            return buttons;
+        }
+
         static unsafe bool Same(double* a, double* b, int count)
         {
             for (var i = 0; i < count; i++)

@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("Dreamport.Tests")]
+[assembly: InternalsVisibleTo("Dreamport.Live")]
