@@ -51,10 +51,10 @@ void Link::wake() noexcept {
 void Link::loop() noexcept {
     while (!ending()) {
         attempt();
-        if (ending()) break;
+        if (ending() || done_) break;
         settle();
     }
-    journal_.set_state(DP_STATE_CLOSED);
+    if (!done_) journal_.set_state(DP_STATE_CLOSED);
     ended();
 }
 
@@ -135,11 +135,15 @@ void Link::on_end(const net::GrpcStatus& status) noexcept {
     call_ended_ = true;
 }
 
-void Link::break_off(net::Call& call, const Diagnosis& diagnosis, bool again_at_once) noexcept {
+void Link::give_verdict(const Diagnosis& diagnosis, bool again_at_once) noexcept {
     if (has_verdict_) return;
     verdict_ = diagnosis;
     has_verdict_ = true;
     again_at_once_ = again_at_once;
+}
+
+void Link::break_off(net::Call& call, const Diagnosis& diagnosis, bool again_at_once) noexcept {
+    give_verdict(diagnosis, again_at_once);
     call.cancel();
 }
 
@@ -166,6 +170,7 @@ void Link::settle() noexcept {
                          next);
     wait_until(again ? next : INT64_MAX);
     journal_.clear_next_attempt();
+    if (!again && !ending()) journal_.set_state(DP_STATE_CONNECTING);
 }
 
 void Link::wait_until(std::int64_t time_ns) noexcept {

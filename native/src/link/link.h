@@ -75,6 +75,8 @@ class Link : public std::enable_shared_from_this<Link>, protected net::CallHandl
     void on_sent(std::uint64_t) noexcept override {}
     void on_end(const net::GrpcStatus& status) noexcept final;
 
+    // What to tell when the call ends, instead of its status. The first verdict counts.
+    void give_verdict(const Diagnosis& diagnosis, bool again_at_once = false) noexcept;
     // Ends the call because of something seen in it. `again_at_once` as in call_over.
     void break_off(net::Call& call, const Diagnosis& diagnosis, bool again_at_once = false) noexcept;
     // The session is open: no problem any more.
@@ -89,6 +91,7 @@ class Link : public std::enable_shared_from_this<Link>, protected net::CallHandl
     Journal journal_;
     bool resuming_ = false;      // the call began with a resume token
     bool told_to_stop_ = false;  // the server announced its end
+    bool done_ = false;          // nothing is left to do: the thread ends and the state stays as it is
 
   private:
     void loop() noexcept;

@@ -1,0 +1,524 @@
+#include "playing/client.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "clock.h"
+#include "link/address.h"
+#include "playing/world_copy.h"
+#include "text.h"
+#include "wire/lenient_decode.h"
+
+namespace dreamport {
+namespace {
+
+constexpr std::size_t max_opening_bytes = 4 << 20;  // Opened carries the world's card
+constexpr std::size_t max_pixels_bytes = std::size_t{256} << 20;
+constexpr std::size_t max_frame_overhead = 64 << 10;
+constexpr std::uint32_t max_side = 16384;
+constexpr std::size_t max_unsent_bytes = 8 << 10;  // beyond it the link is behind, and samples are merged
+
+bool is_aligned(const std::uint8_t* data) noexcept {
+    return reinterpret_cast<std::uintptr_t>(data) % 2 == 0;
+}
+
+}  // namespace
+
+Client::Client(LinkOptions link, const dp_client_options& options, std::string resume_token)
+    : Link(std::move(link)),
+      options_(options),
+      loopback_(is_loopback(this->Link::options().endpoint.host)),
+      began_with_token_(!resume_token.empty()),
+      token_(std::move(resume_token)) {}
+
+// ---------------------------------------------------------------- any thread
+
+std::int32_t Client::control(const dp_control& control) noexcept {
+    {
+        const std::lock_guard<std::mutex> lock(input_mutex_);
+        if (((control.buttons | control.pressed) & ~known_buttons_) != 0) return DP_ERROR_ARGUMENT;
+        controls_.add(control, now_ns(), !session_open_ || behind_);
+        if (!session_open_) return DP_OK;
+    }
+    wake();
+    return DP_OK;
+}
+
+std::int32_t Client::command(net::Bytes message) noexcept {
+    {
+        const std::lock_guard<std::mutex> lock(input_mutex_);
+        if (!session_open_) return DP_ERROR_STATE;
+        if (!commands_.add(message)) return DP_ERROR_FULL;
+    }
+    wake();
+    return DP_OK;
+}
+
+std::int32_t Client::pause(bool paused) noexcept {
+    {
+        const std::lock_guard<std::mutex> lock(input_mutex_);
+        paused_ = paused;
+        pause_waits_ = true;
+    }
+    wake();
+    return DP_OK;
+}
+
+std::int32_t Client::acquire(dp_frame& out) noexcept {
+    const std::int32_t status = pool_.acquire(out);
+    if (status != DP_OK) return status;
+    statistics_.frame_acquired();
+    if (!presents_itself_.load(std::memory_order_relaxed)) {
+        note_presented(out.id, now_ns());
+        wake();
+    }
+    return DP_OK;
+}
+
+bool Client::show(dp_frame& out) noexcept {
+    bool first_use = false;
+    if (!pool_.show(out, first_use)) return false;
+    if (first_use) {
+        statistics_.frame_acquired();
+        if (!presents_itself_.load(std::memory_order_relaxed)) {
+            note_presented(out.id, now_ns());
+            wake();
+        }
+    }
+    return true;
+}
+
+std::int32_t Client::presented(std::uint64_t frame_id, std::int64_t client_time_ns) noexcept {
+    presents_itself_.store(true, std::memory_order_relaxed);
+    note_presented(frame_id, client_time_ns == 0 ? now_ns() : client_time_ns);
+    wake();
+    return DP_OK;
+}
+
+void Client::note_presented(std::uint64_t frame_id, std::int64_t client_time_ns) noexcept {
+    const std::lock_guard<std::mutex> lock(input_mutex_);
+    if (!session_open_ || (presented_waits_ && frame_id <= presented_id_)) return;
+    presented_waits_ = true;
+    presented_id_ = frame_id;
+    presented_time_ns_ = client_time_ns;
+}
+
+std::int32_t Client::world(dp_world& out) const noexcept {
+    const std::lock_guard<std::mutex> lock(session_mutex_);
+    if (format_.session_number == 0) return DP_NOTHING_NEW;
+    out = world_;
+    return DP_OK;
+}
+
+std::int32_t Client::format(dp_frame_format& out) const noexcept {
+    const std::lock_guard<std::mutex> lock(session_mutex_);
+    if (format_.session_number == 0) return DP_NOTHING_NEW;
+    out = format_;
+    return DP_OK;
+}
+
+std::int32_t Client::detach(char* resume_token, std::size_t capacity) noexcept {
+    {
+        const std::lock_guard<std::mutex> lock(session_mutex_);
+        const std::string_view token = text_of(token_for_detach_);
+        if (token.empty()) return DP_ERROR_STATE;
+        if (capacity <= token.size()) return DP_ERROR_ARGUMENT;
+        copy_text(resume_token, capacity, token);
+    }
+    leaves_it_.store(true, std::memory_order_release);
+    return DP_OK;
+}
+
+void Client::statistics(dp_statistics& out) const noexcept {
+    statistics_.copy(out);
+    out.allocations = pool_.allocations();
+    const std::lock_guard<std::mutex> lock(input_mutex_);
+    out.controls_merged = controls_.merged();
+}
+
+// ---------------------------------------------------------------- I/O thread: the call
+
+std::size_t Client::max_message_bytes() const noexcept {
+    return max_pixels_bytes + max_pixels_bytes / 2 + max_frame_overhead;
+}
+
+std::string_view Client::subject() const noexcept {
+    const std::string_view world = text_of(options_.world);
+    return world.empty() ? std::string_view("the default world") : world;
+}
+
+void Client::begin_call(net::Call& call) noexcept {
+    opened_now_ = false;
+    last_frame_id_ = 0;
+    OpenWish wish;
+    wish.options = &options_;
+    wish.resume_token = token_;
+    const bool shared = options_.transport != DP_TRANSPORT_INLINE && !shared_memory_failed_ &&
+                        (options_.transport == DP_TRANSPORT_SHARED_MEMORY || loopback_);
+    wish.transport = shared ? DP_TRANSPORT_SHARED_MEMORY : DP_TRANSPORT_INLINE;
+    wish.colour_format = options_.colour_format;
+    if (wish.colour_format == DP_COLOUR_DEFAULT) wish.colour_format = shared ? DP_COLOUR_RAW_RGBA : DP_COLOUR_JPEG;
+    resuming_ = !token_.empty();
+    OpenMessage message;
+    if (write_open(message, wish)) call.send(message.bytes(), nullptr, 0);
+}
+
+void Client::turn(net::Call& call) noexcept {
+    const std::int64_t now = now_ns();
+    frames_come_ = statistics_.refresh(now);
+    if (connection() != nullptr) {
+        statistics_.traffic(bytes_received_before_ + connection()->bytes_received(),
+                            bytes_sent_before_ + connection()->bytes_sent(), connection()->round_trip_ns());
+    }
+    if (!opened_now_) return;
+    SmallMessage message;
+    while (true) {
+        bool ready = false;
+        {
+            const std::lock_guard<std::mutex> lock(input_mutex_);
+            behind_ = call.unsent_bytes() > max_unsent_bytes;
+            ControlSample sample;
+            std::uint64_t sequence = 0;
+            if (!behind_ && controls_.take(sample, sequence)) {
+                ready = write_control(message, sample, sequence, known_buttons_);
+            }
+        }
+        if (!ready) break;
+        call.send(message.bytes(), nullptr, 0);
+        statistics_.control_sent();
+    }
+    bool pause = false;
+    bool paused = false;
+    bool presented = false;
+    std::uint64_t id = 0;
+    std::int64_t time_ns = 0;
+    {
+        const std::lock_guard<std::mutex> lock(input_mutex_);
+        std::swap(pause, pause_waits_);
+        std::swap(presented, presented_waits_);
+        paused = paused_;
+        id = presented_id_;
+        time_ns = presented_time_ns_;
+        commands_.drain([&](net::Bytes bytes) { sending_.add(bytes); });
+    }
+    sending_.drain([&](net::Bytes bytes) { call.send(bytes, nullptr, 0); });
+    if (pause && write_pause(message, paused)) call.send(message.bytes(), nullptr, 0);
+    if (presented && write_presented(message, id, time_ns)) call.send(message.bytes(), nullptr, 0);
+}
+
+std::int64_t Client::next_turn_ns(std::int64_t now) const noexcept {
+    return now + (frames_come_ ? PlayStatistics::refresh_ns : 1'000'000'000);
+}
+
+void Client::begin_farewell(net::Call& call) noexcept {
+    SmallMessage message;
+    if (opened_now_ && !leaves_it_.load(std::memory_order_acquire) && write_close(message)) {
+        call.send(message.bytes(), nullptr, 0);
+    }
+    call.finish();
+}
+
+bool Client::call_over(const net::GrpcStatus& status, Diagnosis& diagnosis) noexcept {
+    {
+        const std::lock_guard<std::mutex> lock(input_mutex_);
+        session_open_ = behind_ = presented_waits_ = false;
+        commands_.clear();
+    }
+    if (arriving_ != nullptr) pool_.abandon(arriving_);
+    arriving_ = nullptr;
+    ring_.close();
+    frames_come_ = false;
+    opened_now_ = false;
+    if (connection() != nullptr) {
+        bytes_received_before_ += connection()->bytes_received();
+        bytes_sent_before_ += connection()->bytes_sent();
+    }
+    const bool gone = diagnosis.problem == DP_PROBLEM_WORLD_FAILED || diagnosis.problem == DP_PROBLEM_SHUTTING_DOWN ||
+                      diagnosis.problem == DP_PROBLEM_TAKEN_OVER;
+    const bool unknown = resuming_ && diagnosis.problem == DP_PROBLEM_NOT_FOUND && status.trouble == net::Trouble::none;
+    if (gone || unknown) {
+        token_.clear();
+        const std::lock_guard<std::mutex> lock(session_mutex_);
+        copy_text(token_for_detach_, {});
+    }
+    return unknown && Link::options().try_again;
+}
+
+// ---------------------------------------------------------------- I/O thread: messages
+
+std::uint8_t* Client::on_message_begin(std::size_t size) noexcept {
+    const std::size_t limit = opened_now_
+                                  ? std::max(colour_bytes_ + depth_bytes_ + max_frame_overhead, max_opening_bytes)
+                                  : max_opening_bytes;
+    if (size > limit) {
+        give_verdict(broken_contract(Link::options().address, "a message is larger than a frame can be"));
+        return nullptr;
+    }
+    if (arriving_ == nullptr) arriving_ = pool_.begin_filling();
+    if (arriving_ == nullptr) return nullptr;
+    // One byte at least: null would refuse the message.
+    return arriving_->message.reserve(std::max<std::size_t>(size, 64), pool_.allocation_counter());
+}
+
+void Client::on_message(std::uint8_t* data, std::size_t size) noexcept {
+    wire::Part part;
+    if (!wire::outer_part({data, size}, part)) {
+        break_contract("a message is not protobuf");
+        return;
+    }
+    const auto kind = static_cast<wire::PlayResponseKind>(part.tag);
+    if ((kind == wire::PlayResponseKind::opened) == opened_now_) {
+        break_contract(opened_now_ ? "a second Opened" : "the first message is not Opened");
+        return;
+    }
+    switch (kind) {
+        case wire::PlayResponseKind::opened:
+            return opened(part.bytes);
+        case wire::PlayResponseKind::frame:
+            return frame(part.bytes);
+        case wire::PlayResponseKind::stats:
+            return stats(part.bytes);
+        case wire::PlayResponseKind::notice:
+            return notice(part.bytes);
+        case wire::PlayResponseKind::saved: {
+            dreamport_v1_Saved saved;
+            if (!wire::decode_lenient(dreamport_v1_Saved_fields, &saved, part.bytes.data, part.bytes.size)) break;
+            journal_.add_event(DP_EVENT_SAVED, 0, saved.frame_index, text_of(saved.handle));
+            return;
+        }
+        case wire::PlayResponseKind::loaded: {
+            dreamport_v1_Loaded loaded;
+            if (!wire::decode_lenient(dreamport_v1_Loaded_fields, &loaded, part.bytes.data, part.bytes.size)) break;
+            journal_.add_event(DP_EVENT_LOADED, 0, loaded.frame_index, text_of(loaded.handle));
+            return;
+        }
+        default:
+            return;  // of a later version: not for us
+    }
+    break_contract("a message is not protobuf");
+}
+
+void Client::break_contract(const char* what) noexcept {
+    break_off(*call(), broken_contract(Link::options().address, what));
+}
+
+void Client::opened(net::Bytes message) noexcept {
+    if (!wire::decode_lenient(dreamport_v1_Opened_fields, &opened_, message.data, message.size)) {
+        return break_contract("Opened is not protobuf");
+    }
+    if (opened_.protocol_version != DP_PROTOCOL_VERSION) {
+        return break_off(*call(), version_mismatch(opened_.protocol_version));
+    }
+    if (!check_opened()) return break_contract("Opened names a frame format that does not exist");
+    if (transport_ == DP_TRANSPORT_SHARED_MEMORY && !open_ring()) return;
+    begin_session();
+}
+
+bool Client::check_opened() noexcept {
+    const dreamport_v1_FrameSize& size = opened_.frame_size;
+    if (!opened_.has_world || size.width == 0 || size.height == 0 || size.width > max_side || size.height > max_side)
+        return false;
+    colour_bytes_ = std::size_t{4} * size.width * size.height;
+    if (colour_bytes_ > max_pixels_bytes) return false;
+    const std::uint32_t depth = wire::enum_number(opened_.depth_format);
+    depth_bytes_ = depth == DP_DEPTH_INVERSE_UINT16 ? colour_bytes_ / 2 : 0;
+    colour_format_ = wire::enum_number(opened_.colour_format);
+    transport_ = wire::enum_number(opened_.transport);
+    const bool colour_known = colour_format_ == DP_COLOUR_RAW_RGBA || colour_format_ == DP_COLOUR_JPEG;
+    if (!colour_known || depth > DP_DEPTH_INVERSE_UINT16 || transport_ > DP_TRANSPORT_SHARED_MEMORY) return false;
+    if (transport_ == 0) transport_ = DP_TRANSPORT_INLINE;
+    return transport_ == DP_TRANSPORT_INLINE || colour_format_ == DP_COLOUR_RAW_RGBA;
+}
+
+bool Client::open_ring() noexcept {
+    switch (ring_.open(opened_.shared_memory, colour_bytes_, depth_bytes_)) {
+        case FrameRing::Opening::opened:
+            return true;
+        case FrameRing::Opening::wrong:
+            break_contract("the shared memory is not as described");
+            return false;
+        default:
+            break;
+    }
+    // Another container or user behind a loopback address: the same session, inline.
+    shared_memory_failed_ = true;
+    token_ = text_of(opened_.resume_token);
+    journal_.add_event(DP_EVENT_NOTICE, dreamport_v1_NoticeCode_NOTICE_CODE_NEGOTIATED, 0,
+                       "The backend's shared memory cannot be opened from here; frames come inline.");
+    break_off(*call(), broken_contract(Link::options().address, "its shared memory cannot be opened"), true);
+    return false;
+}
+
+void Client::begin_session() noexcept {
+    const bool goes_on = opened_.resumed && (session_number_ > 0 || began_with_token_);
+    const bool restarted = session_number_ > 0 && !opened_.resumed;
+    if (!goes_on || session_number_ == 0) ++session_number_;
+    token_ = text_of(opened_.resume_token);
+    {
+        const std::lock_guard<std::mutex> lock(session_mutex_);
+        copy_world(world_, opened_.world);
+        copy_format(format_, opened_, depth_bytes_ > 0);
+        format_.session_number = session_number_;
+        copy_text(token_for_detach_, token_);
+    }
+    pool_.restart_count();
+    pool_.reserve(transport_ == DP_TRANSPORT_SHARED_MEMORY ? max_frame_overhead
+                                                           : colour_bytes_ + depth_bytes_ + max_frame_overhead,
+                  transport_ == DP_TRANSPORT_SHARED_MEMORY || colour_format_ == DP_COLOUR_JPEG
+                      ? colour_bytes_ + depth_bytes_
+                      : 0);
+    {
+        const std::lock_guard<std::mutex> lock(input_mutex_);
+        const std::size_t buttons = opened_.world.control_schema.buttons_count;
+        known_buttons_ = buttons >= 32 ? 0xFFFFFFFF : (std::uint32_t{1} << buttons) - 1;
+        if (opened_.resumed) {
+            controls_.session_resumed(opened_.last_control_sequence);
+        } else {
+            controls_.session_opened();
+            last_applied_ = 0;
+        }
+        session_open_ = true;
+        presented_waits_ = false;
+        pause_waits_ = pause_waits_ || paused_;
+        commands_.clear();
+    }
+    opened_now_ = true;
+    statistics_.session_begins();
+    journal_.set_transport(transport_);
+    if (goes_on) journal_.count_resumed();
+    if (restarted) journal_.count_restarted();
+    worked();
+    journal_.add_event(goes_on ? DP_EVENT_RESUMED : DP_EVENT_OPENED, 0, session_number_, text_of(opened_.session_id));
+}
+
+void Client::frame(net::Bytes message) noexcept {
+    const std::int64_t begin_ns = now_ns();
+    if (!wire::decode_frame(message, parts_)) return break_contract("a frame is not protobuf");
+    const dreamport_v1_Frame& fields = parts_.fields;
+    if (fields.id <= last_frame_id_) return;  // newest wins
+    last_frame_id_ = fields.id;
+    PooledFrame& into = *arriving_;
+    describe(into, fields);
+    float decode_ms = 0;
+    if (!fill_pixels(into, parts_, begin_ns, decode_ms)) {
+        note_presented(fields.id, now_ns());  // it counts as dropped: let the next one through
+        return;
+    }
+    const std::int64_t now = now_ns();
+    into.frame.arrived_ns = now;
+    const std::uint64_t applied = fields.control.sequence;
+    const bool first_with_control = applied > last_applied_ && into.frame.control_sequence > 0;
+    last_applied_ = std::max(last_applied_, applied);
+    const std::int64_t generated = fields.timing.generated_at_ns;
+    const bool same_clock = loopback_ && generated > 0 && now >= generated && now - generated < 60'000'000'000;
+    statistics_.frame_arrived(now, into.frame, same_clock ? generated : 0, first_with_control, decode_ms);
+    arriving_ = nullptr;
+    const std::uint64_t replaced = pool_.publish(&into);
+    if (replaced != 0) {
+        statistics_.frame_replaced();
+        note_presented(replaced, now);  // nobody will show it: let the next one through
+    }
+}
+
+void Client::describe(PooledFrame& into, const dreamport_v1_Frame& fields) noexcept {
+    dp_frame& out = into.frame;
+    out = dp_frame{};
+    out.id = fields.id;
+    out.index = fields.index;
+    out.session_number = session_number_;
+    out.epoch = fields.epoch;
+    out.width = opened_.frame_size.width;
+    out.height = opened_.frame_size.height;
+    out.colour_stride = 4 * out.width;
+    out.depth_stride = depth_bytes_ > 0 ? 2 * out.width : 0;
+    out.depth_near_m = depth_bytes_ > 0 ? opened_.world.depth_range.min_m : 0;
+    const dreamport_v1_Vector3& position = fields.pose.position;
+    const dreamport_v1_Quaternion& turn = fields.pose.orientation;
+    out.pose = {{position.x, position.y, position.z}, {turn.x, turn.y, turn.z, turn.w}};
+    out.intrinsics = {fields.intrinsics.fx, fields.intrinsics.fy, fields.intrinsics.cx, fields.intrinsics.cy};
+    {
+        const std::lock_guard<std::mutex> lock(input_mutex_);
+        out.control_sequence = controls_.applied(fields.control.sequence);
+    }
+    if (fields.control.sequence == 0) out.control_sequence = 0;
+    out.control_time_ns = fields.control.client_time_ns;
+    out.applied_buttons = fields.control.buttons;
+    out.applied_camera = fields.control.camera ? 1 : 0;
+    out.applied_yaw_deg = fields.control.look_yaw_deg;
+    out.applied_pitch_deg = fields.control.look_pitch_deg;
+    out.server_generated_ns = fields.timing.generated_at_ns;
+    out.server_present_ns = fields.timing.present_at_ns;
+    out.generation_ms = fields.timing.generation_ms;
+}
+
+bool Client::fill_pixels(PooledFrame& into, const wire::FrameParts& parts, std::int64_t begin_ns,
+                         float& decode_ms) noexcept {
+    const auto took = [&] { decode_ms = static_cast<float>(static_cast<double>(now_ns() - begin_ns) / 1e6); };
+    if (transport_ == DP_TRANSPORT_SHARED_MEMORY) {
+        std::uint8_t* pixels = into.pixels.reserve(colour_bytes_ + depth_bytes_, pool_.allocation_counter());
+        if (pixels == nullptr) return false;
+        switch (ring_.read(parts.fields.slot, pixels, pixels + colour_bytes_)) {
+            case FrameRing::Reading::whole:
+                break;
+            case FrameRing::Reading::torn:
+                statistics_.frame_torn();
+                return false;
+            default:
+                break_contract("a frame names a slot that does not exist");
+                return false;
+        }
+        took();
+        into.frame.colour = pixels;
+        if (depth_bytes_ > 0) into.frame.depth = reinterpret_cast<const std::uint16_t*>(pixels + colour_bytes_);
+        return true;
+    }
+    if (parts.depth.size != depth_bytes_) {
+        break_contract("a frame's depth has another size than agreed");
+        return false;
+    }
+    if (depth_bytes_ > 0) {
+        // The message may begin anywhere; 16-bit values may not. The byte in front is the length, which has been read.
+        auto* depth = const_cast<std::uint8_t*>(parts.depth.data);
+        if (!is_aligned(depth)) {
+            std::memmove(depth - 1, depth, depth_bytes_);
+            --depth;
+        }
+        into.frame.depth = reinterpret_cast<const std::uint16_t*>(depth);
+    }
+    if (colour_format_ == DP_COLOUR_RAW_RGBA) {
+        if (parts.colour.size != colour_bytes_) {
+            break_contract("a frame's colour has another size than agreed");
+            return false;
+        }
+        into.frame.colour = parts.colour.data;
+        return true;
+    }
+    std::uint8_t* pixels = into.pixels.reserve(colour_bytes_ + depth_bytes_, pool_.allocation_counter());
+    if (pixels == nullptr) return false;
+    if (!decoder_.decode(parts.colour.data, parts.colour.size, into.frame.width, into.frame.height, pixels)) {
+        statistics_.frame_torn();
+        return false;
+    }
+    took();
+    into.frame.colour = pixels;
+    return true;
+}
+
+void Client::stats(net::Bytes message) noexcept {
+    dreamport_v1_Stats stats;
+    if (!wire::decode_lenient(dreamport_v1_Stats_fields, &stats, message.data, message.size)) return;
+    statistics_.server_stats(stats);
+    if (!stats.has_executor) return;
+    const std::lock_guard<std::mutex> lock(session_mutex_);
+    copy_executor(format_.executor, stats.executor);
+}
+
+void Client::notice(net::Bytes message) noexcept {
+    dreamport_v1_Notice notice;
+    if (!wire::decode_lenient(dreamport_v1_Notice_fields, &notice, message.data, message.size)) return;
+    const std::uint32_t code = wire::enum_number(notice.code);
+    if (code == dreamport_v1_NoticeCode_NOTICE_CODE_SHUTTING_DOWN) told_to_stop_ = true;
+    journal_.add_event(DP_EVENT_NOTICE, static_cast<std::int32_t>(code), 0, text_of(notice.message));
+}
+
+}  // namespace dreamport
