@@ -60,7 +60,9 @@ CASES = (
 
 @dataclass(frozen=True)
 class TransportBench:
-    """What to measure. ``frame_rate`` ``None`` takes ``RATES``; ``seconds`` are those of one measurement."""
+    """What to measure. ``frame_rate`` ``None`` takes ``RATES``; ``seconds`` are those of one measurement;
+    ``cases`` come beside the main one of each transport.
+    """
 
     library: Path
     width: int = 1280
@@ -68,6 +70,7 @@ class TransportBench:
     frame_rate: float | None = None
     seconds: float = 5.0
     transports: tuple[str, ...] = tuple(RATES)
+    cases: tuple[Case, ...] = CASES
 
 
 def bench_transport(
@@ -77,7 +80,7 @@ def bench_transport(
     ``ProcessError``.
     """
     result: dict[str, Any] = {}
-    cases = (MAIN, *CASES)
+    cases = (MAIN, *options.cases)
     for number, transport in enumerate(options.transports):
         for index, case in enumerate(cases):
             if progress is not None:
