@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <string_view>
 
 #include "net/http2_callbacks.h"
 
@@ -14,7 +15,8 @@ namespace {
 #endif
 constexpr char user_agent[] = "dreamport-core/" DREAMPORT_VERSION;
 
-nghttp2_nv field(const char* name, const std::string& value, std::uint8_t flags = NGHTTP2_NV_FLAG_NONE) {
+// Points at `name` and `value`, which must live until the request is submitted.
+nghttp2_nv field(const char* name, std::string_view value, std::uint8_t flags = NGHTTP2_NV_FLAG_NONE) {
     nghttp2_nv result;
     result.name = reinterpret_cast<std::uint8_t*>(const_cast<char*>(name));
     result.namelen = std::strlen(name);
