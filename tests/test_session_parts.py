@@ -175,7 +175,9 @@ def test_a_client_that_is_gone_holds_nothing() -> None:
     inbox.add(control(1, buttons=1, pressed=4, look_yaw_deg=3, camera=camera()), 0)
     inbox.let_go()
     latched = inbox.latch()
-    assert latched.frame.buttons == 0 and latched.frame.look_deg == (0.0, 0.0) and latched.frame.pose is None
+    assert latched.frame.buttons == 4, "the press was heard and is applied once; the held button is let go"
+    assert latched.frame.look_deg == (3.0, 0.0) and latched.frame.pose is None
+    assert inbox.latch().frame.buttons == 0
     assert inbox.sequence == 1, "numbers go on where they were"
 
 

@@ -106,10 +106,12 @@ class ControlInbox:
             self._arrivals_ns.clear()
 
     def let_go(self) -> None:
-        """The client is gone: nothing is held any more."""
-        self.drop_pending()
+        """The client is gone: nothing is held any more. Looks and presses that were heard stay: a client that
+        comes back does not say them again: ``Opened.last_control_sequence`` tells that they were heard.
+        """
         with self._turn:
             self._held, self._pose, self._intrinsics = 0, None, None
+            self._arrivals_ns.clear()
 
     def _camera(self, control: play_pb2.Control) -> tuple[Pose | None, Intrinsics | None]:
         if not control.HasField("camera"):
