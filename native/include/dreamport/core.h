@@ -371,7 +371,9 @@ DP_API int32_t DP_CALL dp_client_presented(dp_client* client, uint64_t frame_id,
 DP_API int32_t DP_CALL dp_client_statistics(dp_client* client, dp_statistics* out);
 
 /* Unity: the callback for CommandBuffer.IssuePluginCustomTextureUpdateV2, and the value to pass as its userData: plane 0 is colour
- * (RGBA32 texture of the frame's size), plane 1 depth (R16). The newest frame that was lent to nobody is copied on the render thread. */
+ * (RGBA32 texture of the frame's size), plane 1 depth (R16). The value names the frame that dp_client_acquire_frame lent last: keep it
+ * lent until the render thread has run (one engine frame), so that colour, depth and the pose you read belong together. When nothing is
+ * lent it names the newest frame at the time of the copy. A value is good for the next 128 frames; 0 when the client is none. */
 DP_API void* DP_CALL dp_unity_texture_update_callback(void);
 DP_API uint32_t DP_CALL dp_client_texture_user_data(dp_client* client, uint32_t plane);
 

@@ -36,6 +36,8 @@ class Client final : public Link {
     void statistics(dp_statistics& out) const noexcept;
     // For textures, see texture_source.h.
     bool show(dp_frame& out) noexcept;
+    bool show_lent(std::uint32_t lease, dp_frame& out) noexcept { return pool_.show_lent(lease, out); }
+    std::uint32_t last_lent() noexcept { return pool_.last_lent(); }
     void hide(std::uint32_t lease) noexcept { pool_.hide(lease); }
 
   private:

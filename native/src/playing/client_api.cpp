@@ -222,10 +222,18 @@ std::uint32_t texture_client_number(const dp_client* client) noexcept {
     return library::clients().find(number) == nullptr ? 0 : number;
 }
 
-bool texture_frame_borrow(std::uint32_t client_number, dp_frame& out) noexcept {
-    if (library::is_shut_down()) return false;
+std::uint32_t texture_last_lent(std::uint32_t client_number) noexcept {
     const auto client = library::clients().find(client_number);
-    return client != nullptr && client->show(out);
+    return client == nullptr ? 0 : client->last_lent();
+}
+
+std::shared_ptr<const void> texture_frame_borrow(std::uint32_t client_number, std::uint32_t lease,
+                                                 dp_frame& out) noexcept {
+    if (library::is_shut_down()) return nullptr;
+    auto client = library::clients().find(client_number);
+    if (client == nullptr) return nullptr;
+    const bool borrowed = lease == 0 ? client->show(out) : client->show_lent(lease, out);
+    return borrowed ? std::move(client) : nullptr;
 }
 
 void texture_frame_give_back(std::uint32_t client_number, std::uint32_t lease) noexcept {

@@ -81,6 +81,25 @@ bool FramePool::show(dp_frame& out, bool& first_use) noexcept {
     return true;
 }
 
+bool FramePool::show_lent(std::uint32_t lease, dp_frame& out) noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    PooledFrame* frame = frame_of(lease);
+    if (frame == nullptr || !frame->lent || shown_ >= max_texture_frames) return false;
+    ++frame->users;
+    ++shown_;
+    out = frame->frame;
+    return true;
+}
+
+std::uint32_t FramePool::last_lent() noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const PooledFrame* last = nullptr;
+    for (const PooledFrame& frame : frames_) {
+        if (frame.lent && (last == nullptr || frame.frame.arrived_ns > last->frame.arrived_ns)) last = &frame;
+    }
+    return last == nullptr ? 0 : last->frame.lease;
+}
+
 void FramePool::hide(std::uint32_t lease) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     PooledFrame* frame = frame_of(lease);

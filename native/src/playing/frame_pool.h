@@ -49,7 +49,11 @@ class FramePool {
     // Any thread, for textures: the newest frame, whether it was lent or not. False when there is none or two are in
     // use already. `first_use` tells whether nobody has acquired it before.
     bool show(dp_frame& out, bool& first_use) noexcept;
+    // The same for a frame that is lent now. False when it is not lent any more.
+    bool show_lent(std::uint32_t lease, dp_frame& out) noexcept;
     void hide(std::uint32_t lease) noexcept;
+    // Lease of the frame that was lent last and is still lent; 0 when there is none.
+    std::uint32_t last_lent() noexcept;
 
     std::uint32_t allocations() const noexcept { return allocations_.load(std::memory_order_relaxed); }
     void restart_count() noexcept { allocations_.store(0, std::memory_order_relaxed); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "dreamport/core.h"
 
@@ -12,11 +13,15 @@ namespace dreamport {
 // lives.
 std::uint32_t texture_client_number(const dp_client* client) noexcept;
 
-// Borrows the newest frame, whether the game acquired it or not; a frame that nobody acquired counts as acquired and
-// presented now. Any thread, never blocks. False when there is no such client or frame, or when two frames are borrowed
-// and not given back. The same frame may be borrowed again, as often as the texture needs it: compare `id` and
-// `session_number`.
-bool texture_frame_borrow(std::uint32_t client_number, dp_frame& out) noexcept;
+// Lease of the frame that the game acquired last and has not given back; 0 when there is none.
+std::uint32_t texture_last_lent(std::uint32_t client_number) noexcept;
+
+// Borrows the frame of a lease that the game holds; with lease 0 the newest frame, whether the game acquired it or not
+// (a frame that nobody acquired then counts as acquired and presented). Any thread, never blocks. Null when there is no
+// such client or frame, or when two frames are borrowed and not given back. What is answered keeps the pixels of `out`
+// alive, even if the client is destroyed meanwhile: hold it until the frame is given back.
+std::shared_ptr<const void> texture_frame_borrow(std::uint32_t client_number, std::uint32_t lease,
+                                                 dp_frame& out) noexcept;
 
 // Gives it back (`out.lease`).
 void texture_frame_give_back(std::uint32_t client_number, std::uint32_t lease) noexcept;
