@@ -7,6 +7,7 @@ recorder back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -151,11 +152,12 @@ class CaptureStream:
         episode = self._episode
         if episode is None:
             return
-        begin_s = time.monotonic()
         while episode.full and episode.failure is None:
+            begin_s = time.monotonic()
             episode.moved.clear()
-            await episode.moved.wait()
-        self._count_held_back(begin_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(episode.moved.wait(), HELD_BACK_S / 4)
+            self._count_held_back(begin_s)
         if episode.failure is not None:
             raise _refusal(episode.failure)
 
@@ -285,7 +287,7 @@ class CaptureStream:
         await asyncio.wait((send,))
 
     async def _obey_stop(self) -> None:
-        raise await self._told_to_stop
+        raise await asyncio.shield(self._told_to_stop)
 
     def _how_it_ended(self, error: BaseException | None) -> str:
         if self._told_to_stop.done():
