@@ -1,4 +1,4 @@
-# libcrypto and libssl with the assembly that BoringSSL generates ahead of time. The .S files guard themselves by processor.
+# libcrypto and libssl with the assembly that BoringSSL generates ahead of time. These files guard themselves by processor.
 set(excluded "_test\\.cc$|/test/|/fuzzer|compiler_test|abi_self_test")
 file(GLOB_RECURSE crypto_sources CONFIGURE_DEPENDS ${S}/crypto/*.cc ${S}/gen/crypto/*.cc)
 list(FILTER crypto_sources EXCLUDE REGEX ${excluded})
@@ -14,7 +14,6 @@ if(WIN32 AND processor MATCHES "amd64|x86_64")
     set(CMAKE_ASM_NASM_COMPILER ${NASM})
     enable_language(ASM_NASM)
     file(GLOB assembly ${S}/gen/bcm/*-win.asm ${S}/gen/crypto/*-win.asm)
-    list(FILTER assembly INCLUDE REGEX "x86_64[^/]*$")
   else()
     set(no_assembly ON)
   endif()
