@@ -361,12 +361,11 @@ void Client::begin_session() noexcept {
         format_.session_number = session_number_;
         copy_text(token_for_detach_, token_);
     }
+    const bool inline_frames = transport_ == DP_TRANSPORT_INLINE;
+    const std::size_t message_bytes = max_frame_overhead + (inline_frames ? colour_bytes_ + depth_bytes_ : 0);
+    const bool into_pixels = !inline_frames || colour_format_ == DP_COLOUR_JPEG;
     pool_.restart_count();
-    pool_.reserve(transport_ == DP_TRANSPORT_SHARED_MEMORY ? max_frame_overhead
-                                                           : colour_bytes_ + depth_bytes_ + max_frame_overhead,
-                  transport_ == DP_TRANSPORT_SHARED_MEMORY || colour_format_ == DP_COLOUR_JPEG
-                      ? colour_bytes_ + depth_bytes_
-                      : 0);
+    pool_.reserve(message_bytes, into_pixels ? colour_bytes_ + depth_bytes_ : 0);
     {
         const std::lock_guard<std::mutex> lock(input_mutex_);
         const std::size_t buttons = opened_.world.control_schema.buttons_count;
