@@ -139,6 +139,7 @@ int Http2Session::Callbacks::on_frame(nghttp2_session* session, const nghttp2_fr
                     self->goaway_text_.push_back(byte >= 0x20 && byte < 0x7F ? static_cast<char>(byte) : '?');
                 }
             }
+            self->went_away(frame->goaway.last_stream_id);
             return 0;
         }
         case NGHTTP2_HEADERS:

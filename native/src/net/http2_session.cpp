@@ -146,6 +146,10 @@ void Http2Session::resume(GrpcCall* call) noexcept {
 }
 
 void Http2Session::conclude(GrpcCall* call, GrpcStatus status) noexcept {
+    conclude(call, std::move(status), NGHTTP2_CANCEL);
+}
+
+void Http2Session::conclude(GrpcCall* call, GrpcStatus status, std::uint32_t reset_reason) noexcept {
     if (call->over) return;
     call->over = true;
     call->status = std::move(status);
@@ -153,10 +157,8 @@ void Http2Session::conclude(GrpcCall* call, GrpcStatus status) noexcept {
     if (call->stream <= 0) return;
     nghttp2_session_set_stream_user_data(session_, call->stream, nullptr);
     const bool ended_here = nghttp2_session_get_stream_local_close(session_, call->stream) == 1;
-    const bool ended_there = nghttp2_session_get_stream_remote_close(session_, call->stream) == 1;
-    if (ended_here && ended_there) return;
-    const std::uint32_t reason = ended_there ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL;
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call->stream, reason);
+    const bool ended_there = reset_reason == NGHTTP2_NO_ERROR;
+    if (!ended_here || !ended_there) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, call->stream, reset_reason);
 }
 
 void Http2Session::settle() noexcept {
@@ -238,7 +240,19 @@ void Http2Session::stream_ended(GrpcCall* call) {
         status.code = grpc_code::internal;
         status.message = "the server ended the call in the middle of a message";
     }
-    conclude(call, std::move(status));
+    conclude(call, std::move(status), NGHTTP2_NO_ERROR);
+}
+
+// The server takes no streams after `last_stream`; those that still wait for a free one are told here, HTTP/2 would
+// not.
+void Http2Session::went_away(std::int32_t last_stream) {
+    for (const auto& call : calls_) {
+        if (call->over || call->stream <= last_stream) continue;
+        GrpcStatus status;
+        status.code = grpc_code::unavailable;
+        status.message = "the server takes no more calls: " + goaway_text_;
+        conclude(call.get(), std::move(status));
+    }
 }
 
 }  // namespace dreamport::net

@@ -80,8 +80,10 @@ class Http2Session final : public CallSession {
     struct Callbacks;
     friend struct Callbacks;
 
+    void conclude(GrpcCall* call, GrpcStatus status, std::uint32_t reset_reason) noexcept;
     void check_headers(GrpcCall* call);
     void stream_ended(GrpcCall* call);
+    void went_away(std::int32_t last_stream);
     void check_over() noexcept;
     std::string what_came_instead() const;
 

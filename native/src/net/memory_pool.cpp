@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t smallest = 32;
 
-// Under AddressSanitizer nothing is reused, so that it sees a use after free.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool reuse = false;
 #elif defined(__has_feature)
@@ -41,6 +40,8 @@ MemoryPool* pool_of(void* user) noexcept {
 }
 
 }  // namespace
+
+const bool MemoryPool::reuses = reuse;
 
 MemoryPool::MemoryPool() noexcept {
     allocator_.mem_user_data = this;
