@@ -67,7 +67,7 @@ class Samples {
         return next_ - first_;
     }
 
-    std::array<std::int64_t, capacity> times_;   // not cleared: whoever makes one must not wait for its pages
+    std::array<std::int64_t, capacity> times_;  // not cleared: whoever makes one must not wait for its pages
     std::array<float, capacity> values_;
     std::array<float, capacity> scratch_;
     std::size_t first_ = 0;  // everything before it is out of the window
