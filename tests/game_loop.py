@@ -128,7 +128,7 @@ def worst_calls(summary: Record) -> dict[str, float]:
     calls = summary["calls"].values()
     return {
         name: max(call[name] for call in calls)
-        for name in ("p999_ms", "worst_ms", "worst_undisturbed_ms", "worst_cpu_ms", "worst_wait_ms", "waits")
+        for name in ("worst_undisturbed_ms", "worst_cpu_ms", "waits", "worst_wait_ms", "p999_ms", "worst_ms")
     }
 
 
@@ -141,5 +141,5 @@ def assert_never_waited(summary: Record) -> None:
     for name, call in summary["calls"].items():
         assert call["worst_cpu_ms"] < LIMIT_MS, f"{name} computes too long: {call}"
         assert call["worst_undisturbed_ms"] < LIMIT_MS, f"{name} waits: {call}"
-        if call["count"] >= 1000:
-            assert call["p999_ms"] < LIMIT_MS, f"{name} waits: {call}"
+        if call["count"] >= 100:
+            assert call["undisturbed"] > call["count"] / 10, f"too much else runs here to judge {name}: {call}"

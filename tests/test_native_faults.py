@@ -29,7 +29,7 @@ from pattern_server import PatternServer, free_port
 from slow_network import slow_link
 
 ROOT = Path(__file__).resolve().parent.parent
-TOKEN = "a token for the test server"
+TOKEN = "token-of-the-test-server"
 RETRY = {"backoff_min_ms": 100, "backoff_max_ms": 500}
 JPEG_INLINE = {"transport": 1, "colour_format": 2}
 
@@ -196,7 +196,7 @@ def test_over_a_slow_lossy_network_frames_keep_flowing_and_do_not_grow_old(
 
 def test_a_wrong_token_is_not_tried_again(play: Play) -> None:
     with PatternServer("--token", TOKEN) as server:
-        with play(server.address, token="another token entirely") as game:
+        with play(server.address, token="another-token-entirely") as game:
             failed = game.wait_status(State.FAILED, Problem.TOKEN)
             assert "token" in failed["message"] and TOKEN not in json.dumps(game.records)
         with play(server.address, token=TOKEN) as game:

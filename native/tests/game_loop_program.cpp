@@ -73,7 +73,10 @@ class Cost {
             worst_wait_ = std::max(worst_wait_, wall);
         }
         // A call that another process interrupted is late through no fault of its own.
-        if (after.forced == before.forced) worst_undisturbed_ = std::max(worst_undisturbed_, wall);
+        if (after.forced == before.forced) {
+            ++undisturbed_;
+            worst_undisturbed_ = std::max(worst_undisturbed_, wall);
+        }
         return status;
     }
 
@@ -84,10 +87,10 @@ class Cost {
         const int64_t p999 = count ? walls_[(count - 1) * 999 / 1000] : 0;
         const int64_t p50 = count ? walls_[count / 2] : 0;
         std::printf(
-            "\"%s\": {\"count\": %zu, \"p50_ms\": %.4f, \"p999_ms\": %.4f, \"worst_ms\": %.4f, "
+            "\"%s\": {\"count\": %zu, \"undisturbed\": %zu, \"p50_ms\": %.4f, \"p999_ms\": %.4f, \"worst_ms\": %.4f, "
             "\"worst_undisturbed_ms\": %.4f, \"worst_cpu_ms\": %.4f, \"waits\": %zu, \"worst_wait_ms\": %.4f}%s",
-            name_, count, ms(p50), ms(p999), ms(worst), ms(worst_undisturbed_), ms(worst_cpu_), waits_, ms(worst_wait_),
-            last ? "" : ", ");
+            name_, count, undisturbed_, ms(p50), ms(p999), ms(worst), ms(worst_undisturbed_), ms(worst_cpu_), waits_,
+            ms(worst_wait_), last ? "" : ", ");
     }
 
     static double ms(int64_t ns) { return static_cast<double>(ns) / kMillisecond; }
@@ -96,7 +99,7 @@ class Cost {
     const char* name_;
     std::vector<int64_t> walls_;
     int64_t worst_cpu_ = 0, worst_undisturbed_ = 0, worst_wait_ = 0;
-    size_t waits_ = 0;
+    size_t waits_ = 0, undisturbed_ = 0;
 };
 
 std::string quoted(const char* text) {
@@ -116,13 +119,14 @@ std::string quoted(const char* text) {
 }
 
 // The functions of the library, by name.
-#define DREAMPORT_CALLS(X)                                                                         \
-    X(dp_status_text)                                                                              \
-    X(dp_shutdown)                                                                                 \
-    X(dp_client_create)                                                                            \
-    X(dp_client_destroy)                                                                           \
-    X(dp_client_status) X(dp_client_control) X(dp_client_acquire_frame) X(dp_client_release_frame) \
-        X(dp_client_poll_event) X(dp_client_statistics)
+#define DREAMPORT_CALLS(X)                                                                             \
+    X(dp_status_text)                                                                                  \
+    X(dp_shutdown)                                                                                     \
+    X(dp_client_create)                                                                                \
+    X(dp_client_destroy)                                                                               \
+    X(dp_client_status)                                                                                \
+    X(dp_client_control) X(dp_client_acquire_frame) X(dp_client_release_frame) X(dp_client_poll_event) \
+        X(dp_client_statistics)
 struct Library {
 #define DECLARE(name) decltype(&::name) name = nullptr;
     DREAMPORT_CALLS(DECLARE)
