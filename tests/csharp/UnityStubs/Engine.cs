@@ -131,6 +131,10 @@ namespace UnityEngine
 
         public string tag { get; set; } = "Untagged";
 
+        public void SetActive(bool value)
+        {
+        }
+
         public T AddComponent<T>() where T : Component, new()
         {
             var component = new T { gameObject = this };
