@@ -28,6 +28,7 @@ const FORWARD = 1 # the default world's first button
 const PATIENCE_MS = 20000
 
 var native: GDNative
+var loaded = false
 var frame = {}
 var report = {"pictures": {}}
 var colour_texture = ImageTexture.new()
@@ -53,7 +54,8 @@ func _enter_tree():
 func _ready():
 	native = GDNative.new()
 	native.library = load("res://dreamport.gdnlib")
-	if not native.initialize():
+	loaded = native.initialize()
+	if not loaded:
 		return end(false, "the native library does not load")
 	play()
 
@@ -63,15 +65,16 @@ func call_core(name: String, arguments: Array = []) -> Array:
 
 
 func end(good: bool, message: String = ""):
+	set_process(false)
 	report["good"] = good
 	report["message"] = message
+	if loaded:
+		report["closed"] = call_core("close")[0]
+		native.terminate()
 	var file = File.new()
 	file.open(OS.get_environment("DREAMPORT_OUT") + "/report.json", File.WRITE)
 	file.store_string(JSON.print(report))
 	file.close()
-	set_process(false)
-	report["closed"] = call_core("close")[0]
-	native.terminate()
 	get_tree().quit(0 if good else 1)
 
 
@@ -145,7 +148,7 @@ func frames_of_this_place():
 	takes_frames = true
 	yield(frames_later(1), "completed")
 	var deadline = OS.get_ticks_msec() + PATIENCE_MS
-	while away() > 0.01:
+	while away() > 0.002:
 		if OS.get_ticks_msec() > deadline:
 			yield(give_up("frames came, but none for the camera's pose"), "completed")
 		yield(frames_later(1), "completed")
@@ -310,25 +313,29 @@ func portal():
 	room.add_child(shine)
 	var cube = add_box(room, Vector3(0.6, 0.6, 0.6), paint(Color(0.95, 0.42, 0.08)), Vector3(0.75, 0.3, -2.35))
 	cube.rotation_degrees = Vector3(0, 28, 0)
-	var ball = SphereMesh.new()
-	ball.radius = 0.22
-	ball.height = 0.44
-	add_mesh(room, ball, paint(Color(0.93, 0.92, 0.88)), Vector3(-1.15, 0.22, -2.2))
+	var ball_mesh = SphereMesh.new()
+	ball_mesh.radius = 0.22
+	ball_mesh.height = 0.44
+	var ball = add_mesh(room, ball_mesh, paint(Color(0.93, 0.92, 0.88)), Vector3(-1.15, 0.22, -2.2))
 
 	camera.translation = Vector3(-0.15, EYE, 0.3)
 	yield(frames_of_this_place(), "completed")
 	takes_frames = false
-	yield(picture("portal", {"cube": on_screen(cube.global_transform.origin), "portal": corners()}), "completed")
+	yield(picture("portal", {"cube": on_screen(cube.translation + Vector3(0, 0.18, 0)), "portal": corners()}), "completed")
 	cube.visible = false
-	yield(picture("portal-without-cube"), "completed")
+	ball.visible = false
+	yield(picture("portal-alone", {"portal": corners()}), "completed")
 	cube.visible = true
+	ball.visible = true
 	camera.translation = Vector3(0.5, EYE + 0.1, 0.1)
 	camera.rotation_degrees = Vector3(0, 14, 0)
 	yield(frames_of_this_place(), "completed")
 	takes_frames = false
 	cube.visible = false
+	ball.visible = false
 	yield(picture("portal-from-the-side", {"portal": corners()}), "completed")
 	cube.visible = true
+	ball.visible = true
 	yield(measure_rate(), "completed")
 	materials.clear()
 	room.queue_free()
@@ -455,10 +462,17 @@ func steering():
 	yield(picture("before-walking"), "completed")
 	call_core("press", [FORWARD, FORWARD])
 	var walked = []
-	for _step in range(24):
+	while walked.size() < 20:
 		yield(frames_later(1), "completed")
 		walked.append({"id": frame.id, "position": frame.position, "buttons": frame.applied_buttons})
-	yield(picture("after-walking"), "completed")
+		if not "while-walking" in report.pictures and walked_metres(walked) > 2.5:
+			yield(picture("while-walking"), "completed")
 	call_core("press", [0, 0])
 	report["walked"] = walked
 	stage.queue_free()
+
+
+func walked_metres(walked: Array) -> float:
+	var first = walked[0].position
+	var last = walked[-1].position
+	return Vector3(last[0] - first[0], last[1] - first[1], last[2] - first[2]).length()
