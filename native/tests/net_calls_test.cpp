@@ -176,7 +176,9 @@ TEST_CASE("a reset stream ends its call with gRPC's code for it") {
                                                    {NGHTTP2_INADEQUATE_SECURITY, 7},
                                                    {NGHTTP2_PROTOCOL_ERROR, 13},
                                                    {0xBEEF, 13}};
-    for (const auto& [error, code] : cases) {
+    for (const auto& each : cases) {
+        const auto error = each.first;
+        const int code = each.second;
         OneCall one;
         one.say(good_headers(1) + reset_frame(1, error));
         INFO(error);

@@ -1,7 +1,6 @@
 // What goes out: messages with lent bodies, through windows and sockets of any narrowness.
-#include <cstdlib>
-#include <new>
 
+#include "allocation_count.h"
 #include "doctest/doctest.h"
 #include "net/output_queue.h"
 #include "support/session_pair.h"
@@ -29,22 +28,7 @@ net::Bytes bytes_of(const Octets& octets) {
     return {octets.data(), octets.size()};
 }
 
-std::size_t allocations = 0;
-
 }  // namespace
-
-// Counts what this program asks for, for the test that nothing is.
-void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* const memory = std::malloc(size > 0 ? size : 1)) return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 TEST_CASE("a queue gives what was put in, in order, however it is taken out") {
     const Octets lent = pattern(50, 1), other = pattern(7, 2);
@@ -257,10 +241,10 @@ TEST_CASE("a session that runs steadily asks for no memory") {
     const Octets frame = data_frame(1, message(pattern(3000))) + ping_frame(false);
     const Octets head = pattern(20), body = pattern(2000);
     const net::Bytes lent = bytes_of(body);
-    std::size_t before = 0, before_nghttp2 = 0;
+    std::uint64_t before = 0, before_nghttp2 = 0;
     for (int i = 0; i < 60'000; ++i) {  // 180 MB: window updates too
         if (i == 50'000) {
-            before = allocations;
+            before = allocations_so_far();
             before_nghttp2 = session.memory_requests();
         }
         session.receive(frame.data(), frame.size(), i);
@@ -270,6 +254,6 @@ TEST_CASE("a session that runs steadily asks for no memory") {
     }
     CHECK(quiet.messages == 60'000);
     CHECK(quiet.tickets == 60'000);
-    CHECK(allocations == before);
+    CHECK(allocations_so_far() == before);
     if (net::MemoryPool::reuses) CHECK(session.memory_requests() == before_nghttp2);
 }
