@@ -34,6 +34,7 @@ from capture_frames import (
     send_frame,
     until_notice,
 )
+from dreamport.episodes.plan import Progress
 from dreamport.geometry import Pose
 from dreamport.service import CaptureClient, CaptureError, Recorder
 from dreamport.service.wire import pose_message
@@ -377,7 +378,7 @@ def _set(**values: Any) -> Callable[[capture_pb2.CapturedFrame], None]:
             if isinstance(value, list):
                 getattr(frame, path).extend(value)
             elif value is None:
-                frame.ClearField(path)  # type: ignore[arg-type]
+                frame.ClearField(path)
             else:
                 _spoil(frame, path.replace("__", "."), value)
 
@@ -539,7 +540,7 @@ async def test_no_token_no_recording(tmp_path: Path) -> None:
 
 async def test_only_recording_takes_large_messages(tmp_path: Path) -> None:
     async with capturing(tmp_path, max_capture_message_bytes=300_000) as here:
-        channel = grpc.aio.insecure_channel(here.server.address)
+        channel: Any = grpc.aio.insecure_channel(here.server.address)
         call = channel.stream_stream("/dreamport.v1.PlayService/Play")()
         await call.write(play_pb2.PlayRequest(prompt=play_pb2.Prompt(text="x" * 100_000)).SerializeToString())
         assert await call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -557,9 +558,11 @@ async def test_only_recording_takes_large_messages(tmp_path: Path) -> None:
 
 
 async def test_health_and_reflection_know_the_service(tmp_path: Path) -> None:
-    async with capturing(tmp_path) as here, grpc.aio.insecure_channel(here.server.address) as channel:
+    async with capturing(tmp_path) as here, grpc.aio.insecure_channel(here.server.address) as opened:
+        channel: Any = opened
         name = "dreamport.v1.CaptureService"
-        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
@@ -581,7 +584,7 @@ async def test_no_more_than_the_window_is_read_ahead_of_a_slow_disk(
     at_sync: list[int] = []
     in_recording = recording.Recording.sync
 
-    def slow_sync(self: recording.Recording) -> recording.Progress:
+    def slow_sync(self: recording.Recording) -> Progress:
         if self.written.frames:
             at_sync.append(self.written.frames)
             asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(30)
@@ -608,7 +611,7 @@ async def test_no_more_than_the_window_is_read_ahead_of_a_slow_disk(
 
 async def _send_frames(recorder: Recorder, count: int) -> None:
     for index in range(count):
-        await send_frame(recorder, 1, index)
+        await send_frame(recorder, 1, index, wait=False)
 
 
 @pytest.mark.parametrize("colour", [JPEG, RGBA])

@@ -76,7 +76,7 @@ class Recorder:
         self._moved = asyncio.Event()
         self._hearing = asyncio.create_task(self._hear())
         self._error: CaptureError | None = None
-        self._index = 0
+        self._index = self._sent = 0
         self._near_m = 0.0
         self.begun = capture_pb2.Begun()
         self.acknowledged = capture_pb2.Acknowledged()
@@ -133,7 +133,7 @@ class Recorder:
 
     async def begin_with(self, begin: capture_pb2.BeginEpisode) -> capture_pb2.Begun:
         """Begin an episode as the message says."""
-        self._index, self._near_m = 0, begin.depth_near_m
+        self._index, self._sent, self._near_m = 0, 0, begin.depth_near_m
         self.acknowledged = capture_pb2.Acknowledged()
         await self.send(capture_pb2.RecordRequest(begin=begin))
         self.begun = (await self._answer("begun")).begun
@@ -147,11 +147,13 @@ class Recorder:
         *,
         index: int | None = None,
         jpeg_quality: int = 92,
+        wait: bool = True,
         **others: Any,
     ) -> int:
         """Send the next frame; gives its index. ``colour``: the agreed bytes, or ``[H, W, 3]`` RGB to be
         made a JPEG; ``depth``: the agreed bytes, or ``[H, W]`` metres. ``index`` leaves a gap when frames
-        were dropped. ``others``: further fields of ``CapturedFrame``.
+        were dropped. ``wait`` false sends more than the server wants unacknowledged, and leaves it to the
+        server to hold back. ``others``: further fields of ``CapturedFrame``.
         """
         number = self._index if index is None else index
         self._index = number + 1
@@ -164,6 +166,9 @@ class Recorder:
             frame.depth = depth
         elif depth is not None:
             frame.depth = encode_inverse_depth(depth, self._near_m).tobytes()
+        if wait:
+            await self.safe(self._sent + 1 - self.begun.max_unacknowledged)
+        self._sent += 1
         await self.send(capture_pb2.RecordRequest(frame=frame))
         return number
 

@@ -102,7 +102,8 @@ class CaptureStream:
                 stop.cancel()
                 await uninterrupted(asyncio.wait((hear, stop)))
                 error = _error_of(hear) or _error_of(stop)
-                kept = await uninterrupted(self._keep(self._how_it_ended(error)))
+                ended = self._how_it_ended(error)
+                kept = await uninterrupted(self._keep(ended, context if error else None))
             finally:
                 await uninterrupted(self._flush(send))
         if isinstance(error, Refusal):
@@ -294,8 +295,20 @@ class CaptureStream:
             return "server stopped"
         return "refused" if isinstance(error, Refusal) else "connection lost"
 
-    async def _keep(self, ended: str) -> str:
-        """Put the open episode in place; gives a sentence that says so, for the status."""
+    async def _keep(self, ended: str, refused: Context | None) -> str:
+        """Put the open episode in place; gives a sentence that says so, for the status.
+
+        What a recorder that is to be ``refused`` still sends is passed over meanwhile: a write of its that
+        waits for room would hide the status from it.
+        """
+        drain = asyncio.create_task(_drain(refused))
+        try:
+            return await self._place(ended)
+        finally:
+            drain.cancel()
+            await asyncio.gather(drain, return_exceptions=True)
+
+    async def _place(self, ended: str) -> str:
         episode, writer = self._episode, self._writer
         self._episode = self._writer = None
         if episode is None or writer is None:
@@ -316,6 +329,11 @@ class CaptureStream:
 
 def _error_of(task: asyncio.Future[Any]) -> BaseException | None:
     return None if task.cancelled() else task.exception()
+
+
+async def _drain(context: Context | None) -> None:
+    while context is not None and await _read(context) is not None:
+        pass
 
 
 async def _read(context: Context) -> capture_pb2.RecordRequest | None:
