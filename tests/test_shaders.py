@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from platformdirs import user_cache_dir
 
 import requires
-from shaders import reference, translate
+from shaders import dxc, reference, translate
 from shaders.cases import CASES, INTRINSICS, SAMPLES, SIZE, Rows, colours, rows
+from shaders.engines import entry_points
 
 if TYPE_CHECKING:
     from shaders.pixels import Pixels
@@ -198,3 +201,47 @@ def test_the_plugins_hold_the_same_composite() -> None:
     command = [sys.executable, str(PLUGIN_COPIES), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
+
+
+ENTRY_POINTS = {entry.name: entry for entry in entry_points()}
+
+
+def test_both_plugins_have_shaders_to_check() -> None:
+    names = " ".join(ENTRY_POINTS)
+    assert "fragment" in names and "PS" in names
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_a_plugin_s_shader_compiles_with_glslang(name: str, tmp_path: Path) -> None:
+    """Against stubs of the engines' own shader files: no engine's compiler runs here."""
+    entry = ENTRY_POINTS[name]
+    translate.spirv(entry.source, tmp_path, stage=entry.stage, entry=entry.function)
+
+
+@pytest.fixture(scope="module")
+def dxc_library() -> Path:
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        pytest.skip("the shader compiler's library is for Linux x64")
+    try:
+        return dxc.library(Path(user_cache_dir("dreamport")) / "dxc")
+    except dxc.DownloadError as error:
+        requires.lacking(f"needs Microsoft's shader compiler: {error}")
+
+
+@pytest.mark.parametrize("version", ["2018", "2021"])
+def test_microsoft_s_compiler_takes_the_composite_without_a_warning(
+    version: str, dxc_library: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "composite.hlsl"
+    composite = (translate.SHADERS / "DreamportComposite.hlsl").read_text(encoding="utf-8")
+    path.write_text(composite + "\nfloat4 main() : SV_Target { return 0; }\n", encoding="utf-8")
+    assert dxc.complaints(dxc_library, path, "ps_6_0", "main", "-HV", version, "-Wall", "-Gis") == ""
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_microsoft_s_compiler_takes_a_plugin_s_shader(name: str, dxc_library: Path, tmp_path: Path) -> None:
+    entry = ENTRY_POINTS[name]
+    path = tmp_path / "shader.hlsl"
+    path.write_text(entry.source, encoding="utf-8")
+    profile = {"vert": "vs_6_0", "frag": "ps_6_0", "comp": "cs_6_0"}[entry.stage]
+    assert dxc.complaints(dxc_library, path, profile, entry.function, "-HV", "2021") == ""

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 SHADERS = Path(__file__).resolve().parents[2] / "shaders"
-STUBS = Path(__file__).resolve().parent / "engine_stubs"
 
 
 class ShaderError(Exception):
