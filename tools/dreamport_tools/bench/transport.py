@@ -81,10 +81,11 @@ def bench_transport(
     """
     result: dict[str, Any] = {}
     cases = (MAIN, *options.cases)
+    total = len(options.transports) * len(cases)
     for number, transport in enumerate(options.transports):
         for index, case in enumerate(cases):
             if progress is not None:
-                progress(number * len(cases) + index, len(options.transports) * len(cases))
+                progress(number * len(cases) + index, total)
             numbers = measure_case(options, transport, case)
             components = numbers.pop("components", None)
             if case is MAIN:
@@ -93,6 +94,8 @@ def bench_transport(
                 result[transport][case.name] = numbers
             if components is not None:
                 result["native_components"] = components
+    if progress is not None:
+        progress(total, total)
     return {
         **result,
         "frame_size": [options.width, options.height],
