@@ -14,12 +14,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import core_header
 import native_library as native
 import requires
-from dreamport.episodes import EpisodeDataset
+from dreamport.episodes.dataset import Dataset
 from stubs import StubSource, serving, stub_world
 
 NATIVE = core_header.HEADER.parents[2]
@@ -234,11 +235,17 @@ async def test_windows_records_as_linux_does(linux: Exchange, windows: Exchange,
         captures = tmp_path / name
         async with serving(captures=captures) as running:
             outputs.append(await exchange.run_async("record", running.server.address))
-        episodes.append(EpisodeDataset(captures / "exchange").episode(0))
+        episodes.append(Dataset(captures / "exchange")[0])
     assert facts(outputs[0]) == facts(outputs[1])
     assert fact(outputs[1], "finished") == "24"
-    for name in ("pose", "control"):
-        assert repr(getattr(episodes[0], name, None)) == repr(getattr(episodes[1], name, None))
+    for episode in episodes:
+        assert len(episode) == 24
+        np.testing.assert_allclose(episode.pose[:, 2, 3], 0.1 * np.arange(24), atol=1e-6)
+        x = np.arange(64)
+        for index in (0, 23):
+            np.testing.assert_array_equal(episode.stored_depth(index)[5], 1000 + 100 * index + x)
+            assert np.abs(episode.colour(index)[..., 2].mean() - 10 * index) < 6
+    np.testing.assert_array_equal(episodes[0].colours(), episodes[1].colours())
 
 
 class TestInstall:

@@ -144,6 +144,8 @@ TEST_CASE("only rings of ours are opened") {
         CHECK(ring.open(sound(name), colour_bytes, depth_bytes) == FrameRing::Opening::wrong);
     }
     CHECK(ring.open(sound("/dreamport-is-not-there"), colour_bytes, depth_bytes) == FrameRing::Opening::unavailable);
+    CHECK(ring.open(sound("Local\\dreamport-on-windows"), colour_bytes, depth_bytes) ==
+          FrameRing::Opening::unavailable);
     {
         Segment wrong_magic(size, "DREAMSHN");
         CHECK(ring.open(sound(wrong_magic.name), colour_bytes, depth_bytes) == FrameRing::Opening::wrong);

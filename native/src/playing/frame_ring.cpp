@@ -27,13 +27,16 @@ bool lies_in_slot(std::uint64_t offset, std::uint64_t length, std::uint64_t slot
     return offset >= slot_header_bytes && offset <= slot_bytes && length <= slot_bytes - offset;
 }
 
-// Only memory that calls itself a ring of ours is ever opened.
-bool is_ring_name(std::string_view name) noexcept {
+// How servers on this system name a ring, and those on the other kind of system: WSL and tunnels put one behind a
+// loopback address.
 #if defined(_WIN32)
-    constexpr std::string_view prefix = "Local\\dreamport-";
+constexpr std::string_view ring_prefix = "Local\\dreamport-", foreign_prefix = "/dreamport-";
 #else
-    constexpr std::string_view prefix = "/dreamport-";
+constexpr std::string_view ring_prefix = "/dreamport-", foreign_prefix = "Local\\dreamport-";
 #endif
+
+// Only memory that calls itself a ring of ours is ever opened.
+bool is_ring_name(std::string_view name, std::string_view prefix) noexcept {
     if (name.substr(0, prefix.size()) != prefix || name.size() == prefix.size()) return false;
     for (const char letter : name.substr(prefix.size())) {
         const bool plain = (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
@@ -65,7 +68,9 @@ FrameRing::Opening FrameRing::open(const dreamport_v1_SharedMemory& described, s
                                    std::size_t depth_bytes) noexcept {
     close();
     if (!is_sound(described, colour_bytes, depth_bytes)) return Opening::wrong;
-    if (!is_ring_name(text_of(described.name))) return Opening::wrong;
+    const std::string_view name = text_of(described.name);
+    if (is_ring_name(name, foreign_prefix)) return Opening::unavailable;
+    if (!is_ring_name(name, ring_prefix)) return Opening::wrong;
     if (!map(described.name, static_cast<std::size_t>(described.bytes))) return Opening::unavailable;
     if (std::memcmp(memory_, magic, sizeof magic) != 0) {
         close();
