@@ -128,6 +128,75 @@ def transport(
         print_transports(result, options.transports)
 
 
+class ColourSent(StrEnum):
+    """How a recorder sends colour."""
+
+    jpeg = "jpeg"
+    raw = "raw"
+
+
+@bench.command()
+def capture(
+    library: Annotated[
+        Path | None, typer.Option(help="The native core; left out, the one built in this checkout.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long to record.")] = 60.0,
+    fps: Annotated[float, typer.Option(min=1, max=240, help="Frames a second.")] = 30.0,
+    size: Annotated[str, typer.Option(help="Frame size, WIDTHxHEIGHT.")] = "1280x720",
+    colour: Annotated[ColourSent, typer.Option(help="How colour is sent.")] = ColourSent.jpeg,
+    ramp: Annotated[bool, typer.Option(help="Then find the highest rate that holds.")] = True,
+    folder: Annotated[
+        Path | None, typer.Option(help="Disk to record on; left out, that of temporary files.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the JSON here, e.g. benchmarks/results/x.json.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Record colour, depth and pose from the library that engines load: is a frame lost, how fast may it
+    be?
+    """
+    from dreamport.cli.capture import DATASET_MODULES
+    from dreamport.cli.extras import require_extra
+
+    require_extra("capture", *DATASET_MODULES)
+    from dreamport_tools.bench.capture import CaptureBench, bench_capture
+    from dreamport_tools.bench.play import store
+    from dreamport_tools.bench.transport import built_library
+
+    width, _, height = size.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise typer.BadParameter(f"{size} is not WIDTHxHEIGHT", param_hint="--size")
+    options = CaptureBench(
+        library or built_library(), int(width), int(height), fps, seconds, colour.value, folder=folder
+    )
+    with progress_bars(quiet=as_json) as told:
+        result = bench_capture(
+            options, ramp=ramp, progress=lambda done, total: told("recordings", done, total)
+        )
+    if out is not None:
+        store(result, out)
+    if as_json:
+        print_json(result)
+        return
+    cores = result["cpu_cores"]
+    print_table(
+        ["", ""],
+        [
+            ("frames", f"{result['submitted']} submitted, {result['acknowledged']} acknowledged"),
+            ("not recorded", f"{result['refused']} refused, {result['lost']} lost"),
+            (
+                "acknowledged after",
+                f"p50 {result['acknowledge_ms_p50']} ms, p95 {result['acknowledge_ms_p95']} ms",
+            ),
+            ("CPU cores", f"server {cores['server']}, recorder {cores['recorder']}"),
+            ("on disk", f"{result['disk_bytes'] / 1e6:.1f} MB"),
+            ("episode", ", ".join(f"{name} {value}" for name, value in result["episode"].items())),
+            ("highest rate", f"{result.get('highest_fps')} fps"),
+        ],
+    )
+
+
 def print_transports(result: dict[str, Any], transports: tuple[str, ...]) -> None:
     """The numbers of every transport for a person. Latency: from generated to acquired."""
     rows: list[tuple[object, ...]] = []
