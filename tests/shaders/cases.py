@@ -98,7 +98,7 @@ def texels(random: np.random.Generator) -> list[Rows]:
     border than float32 can tell.
     """
     base = random.uniform(0.02, 1.0, (SAMPLES, 1))
-    values = base * random.uniform(0.97, 1.03, (SAMPLES, 4))
+    values = base * random.uniform(0.905, 1.0, (SAMPLES, 4))
     behind = random.random((SAMPLES, 4)) < 0.3
     values = np.where(behind, base * random.choice([0.0, 0.3, 0.6], (SAMPLES, 1)), values)
     values[:50] = 0.0
