@@ -1,5 +1,5 @@
-"""A backend of stub worlds on a thread of its own, for tests of the native core, and a cable to it that can be
-cut.
+"""A backend of stub worlds on a thread of its own, for tests of the native core, and a cable to it that can
+be cut.
 """
 
 from __future__ import annotations

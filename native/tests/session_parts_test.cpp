@@ -99,9 +99,13 @@ TEST_CASE("frames cross threads whole: what is lent does not change") {
     });
     std::uint64_t last = 0;
     int wrong = 0;
-    for (int i = 0; i < 20000; ++i) {
+    for (int seen = 0; seen < 2000;) {
         dp_frame frame{};
-        if (pool->acquire(frame) != DP_OK) continue;
+        if (pool->acquire(frame) != DP_OK) {
+            std::this_thread::yield();
+            continue;
+        }
+        ++seen;
         if (frame.id <= last) ++wrong;
         last = frame.id;
         for (int k = 0; k < 4096; k += 511)
@@ -111,7 +115,6 @@ TEST_CASE("frames cross threads whole: what is lent does not change") {
     stop = true;
     filler.join();
     CHECK(wrong == 0);
-    CHECK(last > 0);
 }
 
 TEST_CASE("percentiles and jitter are those of the sorted last ten seconds") {

@@ -49,13 +49,17 @@ void Link::wake() noexcept {
 }
 
 void Link::loop() noexcept {
-    while (!ending()) {
+    while (!ending() || may_still_finish()) {
         attempt();
         if (ending() || done_) break;
         settle();
     }
     if (!done_) journal_.set_state(DP_STATE_CLOSED);
     ended();
+}
+
+bool Link::may_still_finish() const noexcept {
+    return has_unfinished() && now_ns() < polite_until_ns_.load();
 }
 
 void Link::attempt() noexcept {
@@ -107,7 +111,7 @@ void Link::run_call() noexcept {
     while (true) {
         const std::int64_t now = now_ns();
         std::int64_t deadline = next_turn_ns(now);
-        if (farewell) deadline = std::min(deadline, polite_until_ns_.load());
+        if (ending()) deadline = std::min(deadline, polite_until_ns_.load());
         if (!connection_->run(deadline)) return;
         if (call_ended_) break;
         if (!was_ready && connection_->ready()) {
@@ -115,7 +119,10 @@ void Link::run_call() noexcept {
             connected();
         }
         if (ending() && !farewell) {
-            if (!was_ready) break;
+            if (!was_ready) {
+                if (may_still_finish()) continue;
+                break;
+            }
             farewell = true;
             turn(*call_);
             begin_farewell(*call_);

@@ -62,6 +62,8 @@ class Link : public std::enable_shared_from_this<Link>, protected net::CallHandl
     virtual std::int64_t next_turn_ns(std::int64_t now) const noexcept = 0;
     // The user wants to end: queue what is to be said. Called once.
     virtual void begin_farewell(net::Call& call) noexcept = 0;
+    // Any thread. True when something is worth connecting for although the user wants to end.
+    virtual bool has_unfinished() const noexcept { return false; }
     // True when nothing is left to be sent or heard before the end.
     virtual bool farewell_done(net::Call& call) noexcept = 0;
     // The call is over (not by the user's wish). May change the diagnosis. True: connect again at once, without a
@@ -87,6 +89,7 @@ class Link : public std::enable_shared_from_this<Link>, protected net::CallHandl
     net::Call* call() const noexcept { return call_; }
     bool ending() const noexcept { return ending_.load(std::memory_order_acquire); }
     bool has_worked() const noexcept { return worked_; }
+    bool may_still_finish() const noexcept;
 
     Journal journal_;
     bool resuming_ = false;      // the call began with a resume token

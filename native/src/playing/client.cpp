@@ -256,8 +256,10 @@ std::uint8_t* Client::on_message_begin(std::size_t size) noexcept {
     }
     if (arriving_ == nullptr) arriving_ = pool_.begin_filling();
     if (arriving_ == nullptr) return nullptr;
-    // One byte at least: null would refuse the message.
-    return arriving_->message.reserve(std::max<std::size_t>(size, 64), pool_.allocation_counter());
+    // The memory of a whole frame at once, so that it does not grow with every larger message. Never nothing: null
+    // refuses.
+    const std::size_t wanted = opened_now_ ? message_bytes_ : std::size_t{64};
+    return arriving_->message.reserve(std::max(size, wanted), pool_.allocation_counter());
 }
 
 void Client::on_message(std::uint8_t* data, std::size_t size) noexcept {
@@ -362,10 +364,10 @@ void Client::begin_session() noexcept {
         copy_text(token_for_detach_, token_);
     }
     const bool inline_frames = transport_ == DP_TRANSPORT_INLINE;
-    const std::size_t message_bytes = max_frame_overhead + (inline_frames ? colour_bytes_ + depth_bytes_ : 0);
+    message_bytes_ = max_frame_overhead + (inline_frames ? colour_bytes_ + depth_bytes_ : 0);
     const bool into_pixels = !inline_frames || colour_format_ == DP_COLOUR_JPEG;
     pool_.restart_count();
-    pool_.reserve(message_bytes, into_pixels ? colour_bytes_ + depth_bytes_ : 0);
+    pool_.reserve(message_bytes_, into_pixels ? colour_bytes_ + depth_bytes_ : 0);
     {
         const std::lock_guard<std::mutex> lock(input_mutex_);
         const std::size_t buttons = opened_.world.control_schema.buttons_count;

@@ -81,6 +81,7 @@ class Client final : public Link {
     wire::FrameParts parts_{};
     std::size_t colour_bytes_ = 0;
     std::size_t depth_bytes_ = 0;
+    std::size_t message_bytes_ = 0;  // room for a frame's message
     std::uint32_t colour_format_ = 0;
     std::uint32_t transport_ = 0;
     std::uint64_t last_frame_id_ = 0;

@@ -411,6 +411,11 @@ void Recorder::begin_farewell(net::Call&) noexcept {
     finish(false);  // an episode that is open ends here
 }
 
+bool Recorder::has_unfinished() const noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return !items_.empty();
+}
+
 bool Recorder::farewell_done(net::Call& call) noexcept {
     {
         const std::lock_guard<std::mutex> lock(mutex_);

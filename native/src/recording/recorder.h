@@ -47,6 +47,7 @@ class Recorder final : public Link {
     void turn(net::Call& call) noexcept override;
     std::int64_t next_turn_ns(std::int64_t now) const noexcept override;
     void begin_farewell(net::Call& call) noexcept override;
+    bool has_unfinished() const noexcept override;
     bool farewell_done(net::Call& call) noexcept override;
     bool call_over(const net::GrpcStatus& status, Diagnosis& diagnosis) noexcept override;
     void ended() noexcept override;
