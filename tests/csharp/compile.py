@@ -50,7 +50,12 @@ ASSEMBLIES = (
     Assembly(
         "Dreamport.Editor", (PACKAGE / "Editor",), ("UnityStubs", "Dreamport.Runtime"), documented=True
     ),
-    Assembly("Dreamport.Samples", (PACKAGE / "Samples~",), ("UnityStubs", "Dreamport.Runtime")),
+    *(
+        Assembly(
+            f"Dreamport.Samples.{name}", (PACKAGE / "Samples~" / name,), ("UnityStubs", "Dreamport.Runtime")
+        )
+        for name in ("Portal", "DepthComposite", "Recorder")
+    ),
     Assembly(
         "Dreamport.Tests",
         (PACKAGE / "Tests",),
@@ -59,7 +64,7 @@ ASSEMBLIES = (
     Assembly(
         "Dreamport.Live",
         (FOLDER / "Live",),
-        ("UnityStubs", "Dreamport.Runtime", "Dreamport.Editor", "Dreamport.Samples", "nunit.framework"),
+        ("UnityStubs", "Dreamport.Runtime", "Dreamport.Editor", "nunit.framework"),
     ),
     Assembly("Runner", (FOLDER / "Runner",), ("nunit.framework",), program=True),
 )

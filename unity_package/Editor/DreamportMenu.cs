@@ -96,9 +96,10 @@ namespace Dreamport.Editor
         {
             var place = new GameObject("Dreamport World");
             var view = ViewPose();
-            // The level's origin is at its start's eyes: put it where the camera stands.
             place.transform.SetPositionAndRotation(view.position, Quaternion.Euler(0f, view.rotation.eulerAngles.y, 0f));
             var world = place.AddComponent<DreamportWorld>();
+            // Put the level's start where the camera stands.
+            world.StartAtTransform = true;
             world.Input = input;
             Undo.RegisterCreatedObjectUndo(place, "Create Dreamport World");
             return world;

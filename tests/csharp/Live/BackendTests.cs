@@ -16,7 +16,11 @@ namespace Dreamport.Live
     public sealed unsafe class BackendTests
     {
         [SetUp]
-        public void EmptyScene() => Scene.Clear();
+        public void EmptyScene()
+        {
+            Scene.Clear();
+            Scene.BeginPlay();
+        }
 
         [TearDown]
         public void NothingIsLeft() => Assert.That(NativeCore.LiveObjects, Is.EqualTo(0));
@@ -88,6 +92,38 @@ namespace Dreamport.Live
                 Wait.Until(() => !launcher.IsBusy, launcher.Update, () => launcher.Message);
                 Assert.That(launcher.Phase, Is.EqualTo(BackendPhase.Failed));
                 Assert.That(launcher.Message, Does.Contain("ended with code"));
+            }
+        }
+
+        [Test]
+        public void TheLevelsStartIsPutWhereTheWorldStands()
+        {
+            using (var backend = Backend.Serve("--port", "0"))
+            {
+                var camera = Scene.Make<Camera>("camera");
+                Camera.main = camera;
+                camera.transform.SetPositionAndRotation(new Vector3(5f, 1.6f, -3f), Quaternion.Euler(0f, 40f, 0f));
+                var world = Scene.Make<DreamportWorld>("world");
+                world.transform.SetPositionAndRotation(camera.transform.position, camera.transform.rotation);
+                world.Address = backend.Address;
+                world.StartAtTransform = true;
+                world.Input = InputMode.CameraPose;
+                Scene.Send(world, "OnEnable");
+                var frames = 0;
+                world.FrameShown += shown =>
+                {
+                    // The first frame is the start; the world then walks on until it hears the camera.
+                    if (frames > 0 && shown.Session!.Frame.AppliedCamera == 0)
+                        return;
+                    frames++;
+                    // Where the camera stands, looking its way.
+                    var pose = shown.FrameCameraPose;
+                    Assert.That((pose.position - camera.transform.position).magnitude, Is.LessThan(1e-3f));
+                    Assert.That(pose.rotation.eulerAngles.y, Is.EqualTo(40f).Within(0.05f));
+                };
+                Wait.Until(() => frames >= 10, () => Scene.Send(world, "Update"),
+                    () => $"{world.State}: {world.Message}");
+                Scene.Send(world, "OnDisable");
             }
         }
 

@@ -37,15 +37,26 @@ namespace Dreamport.Live
         [Test]
         public void EveryPressAndEveryDegreeIsAppliedExactlyOnce()
         {
-            using (var backend = Backend.Pattern(100))
+            // A frame that this process had no time to take hides what it applied: then once more.
+            using (var backend = Backend.Pattern(40))
+                for (var attempt = 0; attempt < 4; attempt++)
+                    if (PressAndTurn(backend))
+                        return;
+            Assert.Fail("this machine is too busy to take 40 frames a second");
+        }
+
+        /// <summary>False when a frame was missed; then only "not more than once" was checked.</summary>
+        static bool PressAndTurn(Backend backend)
+        {
+            const int presses = 25;
             using (var session = new WorldSession(Settings(backend)))
             {
                 Frames(session, 3);
                 var random = new Random(4);
                 double asked = 0, applied = 0;
-                int presses = 0, seen = 0;
+                var seen = 0;
                 var held = false;
-                ulong lastId = session.Frame.Id;
+                var lastId = session.Frame.Id;
                 var missed = 0ul;
                 void Hear()
                 {
@@ -59,23 +70,27 @@ namespace Dreamport.Live
                         seen++;
                     held = down;
                 }
-                for (var i = 0; i < 60; i++)
+                void Take(int frames)
+                {
+                    var target = session.FramesTaken + frames;
+                    Wait.Until(() => session.FramesTaken >= target, Hear, () => session.Message);
+                }
+                for (var i = 0; i < presses; i++)
                 {
                     var yaw = (float)(random.NextDouble() * 8 - 4);
                     session.Controls.Look(yaw, 0);
                     asked += yaw;
                     session.Controls.Press(0);
-                    presses++;
-                    // Two frames later the press is over: the next one counts for itself.
-                    var target = session.FramesTaken + 3;
-                    Wait.Until(() => session.FramesTaken >= target, Hear, () => session.Message);
+                    // Three frames later the press is over: the next one counts for itself.
+                    Take(3);
                 }
-                Wait.Until(() => Math.Abs(applied - asked) < 1e-2, Hear, () => $"{applied} of {asked} degrees");
-                var last = session.FramesTaken + 10;
-                Wait.Until(() => session.FramesTaken >= last, Hear, () => session.Message);
-                Assert.That(applied, Is.EqualTo(asked).Within(1e-2), "and not once more");
-                Assert.That(missed, Is.EqualTo(0), "a frame that was not seen could hide a press");
+                Take(10);
+                Assert.That(seen, Is.LessThanOrEqualTo(presses), "no press twice");
+                if (missed > 0)
+                    return false;
                 Assert.That(seen, Is.EqualTo(presses));
+                Assert.That(applied, Is.EqualTo(asked).Within(1e-2));
+                return true;
             }
         }
 

@@ -142,6 +142,14 @@ namespace UnityEngine
             return component;
         }
 
+        public Component AddComponent(Type componentType)
+        {
+            var component = (Component)Activator.CreateInstance(componentType);
+            component.gameObject = this;
+            _components.Add(component);
+            return component;
+        }
+
         public T GetComponent<T>() where T : class
         {
             foreach (var component in _components)

@@ -180,11 +180,17 @@ namespace UnityEngine
 
     public static class Mathf
     {
+        public const float Rad2Deg = (float)(180 / Math.PI);
+
+        public static float Atan2(float y, float x) => (float)Math.Atan2(y, x);
+
         public static float Max(float a, float b) => Math.Max(a, b);
 
         public static int Max(int a, int b) => Math.Max(a, b);
 
         public static int Min(int a, int b) => Math.Min(a, b);
+
+        public static float Clamp(float value, float min, float max) => Math.Max(min, Math.Min(max, value));
 
         public static float Clamp01(float value) => Math.Max(0, Math.Min(1, value));
 

@@ -12,6 +12,16 @@ namespace Dreamport
         public static DpEnginePose FromTransform(Transform transform)
         {
             transform.GetPositionAndRotation(out var position, out var rotation);
+            return FromPose(new Pose(position, rotation));
+        }
+
+        /// <summary>The scene's own origin.</summary>
+        public static DpEnginePose Identity => FromPose(new Pose(Vector3.zero, Quaternion.identity));
+
+        public static DpEnginePose FromPose(in Pose place)
+        {
+            var position = place.position;
+            var rotation = place.rotation;
             var pose = new DpEnginePose();
             pose.Position[0] = position.x;
             pose.Position[1] = position.y;

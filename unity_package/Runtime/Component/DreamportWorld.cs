@@ -17,6 +17,10 @@ namespace Dreamport
 
         // A secret of a few seconds' life: carries the session over a reload of the scripts in play mode. Emptied as soon as it was read.
         [SerializeField, HideInInspector] string _reloadToken = "";
+        // The level's origin relative to this transform, when the start is put here; kept over a reload too.
+        [SerializeField, HideInInspector] Vector3 _originPosition;
+        [SerializeField, HideInInspector] float _originYaw;
+        [SerializeField, HideInInspector] ulong _originSession;
 
         WorldSession? _session;
         FrameTextures? _textures;
@@ -110,7 +114,8 @@ namespace Dreamport
 
         void ShowFrame(WorldSession session)
         {
-            ref readonly var frame = ref session.Frame;
+            if (_startAtTransform && _originSession != session.Frame.SessionNumber)
+                PlaceStart(session);
             _textures!.Show(session, _upload);
             if (_followCamera != null && _cameraMode == CameraMode.FollowsFrame)
             {
@@ -120,10 +125,21 @@ namespace Dreamport
             FrameShown?.Invoke(this);
         }
 
+        /// <summary>Puts the level so that its start, where the session's first frame was made, is at this transform. Levels stay upright.</summary>
+        void PlaceStart(WorldSession session)
+        {
+            var start = Axes.ToPose(LevelAxes.ToEngine(Axes.Identity, _unitsPerMetre, session.Frame.Pose));
+            var forward = start.rotation * Vector3.forward;
+            _originYaw = -Mathf.Atan2(forward.x, forward.z) * Mathf.Rad2Deg;
+            _originPosition = Quaternion.Euler(0f, _originYaw, 0f) * (start.position * -1f);
+            _originSession = session.Frame.SessionNumber;
+        }
+
         void SampleInput(WorldSession session)
         {
             var world = session.World;
-            if (world == null)
+            // Before the first frame nobody knows where the start is: the camera would be sent to a wrong place, and keys would move it.
+            if (world == null || (_startAtTransform && _originSession != session.Format.SessionNumber))
                 return;
             _playerInput ??= new WorldInput(world.Buttons, _actions);
             if (_input != InputMode.None && _input != InputMode.CameraPose)

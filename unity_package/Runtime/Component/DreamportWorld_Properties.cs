@@ -61,6 +61,8 @@ namespace Dreamport
         [SerializeField] UploadMode _upload = UploadMode.Automatic;
 
         [Header("Place")]
+        [SerializeField, Tooltip("On: the level's start is here, at eye height. Off: the origin of the level's coordinates is here.")]
+        bool _startAtTransform;
         [SerializeField, Min(1e-4f), Tooltip("Scene units for one metre of the level.")] float _unitsPerMetre = 1f;
 
         [Header("Input")]
@@ -115,6 +117,19 @@ namespace Dreamport
         public Camera? FollowCamera { get => _followCamera; set => _followCamera = value; }
         /// <summary>Camera whose pose drives the world; the main camera when none was set.</summary>
         public Camera? PoseCamera { get => _poseCamera != null ? _poseCamera : Camera.main; set => _poseCamera = value; }
+        /// <summary>Whether the level's start, at eye height, is at this transform; otherwise the origin of the level's coordinates is.</summary>
+        public bool StartAtTransform { get => _startAtTransform; set => _startAtTransform = value; }
+        /// <summary>The origin of the level's coordinates in the scene.</summary>
+        public Pose Origin
+        {
+            get
+            {
+                transform.GetPositionAndRotation(out var position, out var rotation);
+                return _startAtTransform && _originSession != 0
+                    ? new Pose(position + rotation * _originPosition, rotation * Quaternion.Euler(0f, _originYaw, 0f))
+                    : new Pose(position, rotation);
+            }
+        }
         /// <summary>Scene units for one metre of the level.</summary>
         public float UnitsPerMetre { get => _unitsPerMetre; set => _unitsPerMetre = Mathf.Max(1e-4f, value); }
 
@@ -146,7 +161,7 @@ namespace Dreamport
             {
                 if (_session == null || !_session.HasFrame)
                     return new Pose(transform.position, transform.rotation);
-                return Axes.ToPose(LevelAxes.ToEngine(Axes.FromTransform(transform), _unitsPerMetre, _session.Frame.Pose));
+                return Axes.ToPose(LevelAxes.ToEngine(Axes.FromPose(Origin), _unitsPerMetre, _session.Frame.Pose));
             }
         }
         /// <summary>The same in level coordinates.</summary>
@@ -165,7 +180,7 @@ namespace Dreamport
 
         /// <summary>Pose of something in the scene, in level coordinates.</summary>
         public DpPose LevelPoseOf(Transform other) =>
-            LevelAxes.FromEngine(Axes.FromTransform(transform), _unitsPerMetre, Axes.FromTransform(other));
+            LevelAxes.FromEngine(Axes.FromPose(Origin), _unitsPerMetre, Axes.FromTransform(other));
 
         /// <summary>Begins again from the start.</summary>
         public void ResetWorld() => _session?.Reset();

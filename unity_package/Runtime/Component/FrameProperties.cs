@@ -50,7 +50,7 @@ namespace Dreamport
         /// <summary>From the scene to the anchor's space without its scale, in metres; Unity's axes.</summary>
         static Matrix4x4 AnchorFromWorld(DreamportWorld world)
         {
-            var anchor = world.transform;
+            var anchor = world.Origin;
             return Matrix4x4.TRS(anchor.position, anchor.rotation, Vector3.one * world.UnitsPerMetre).inverse;
         }
     }

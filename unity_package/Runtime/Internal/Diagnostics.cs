@@ -10,7 +10,7 @@ namespace Dreamport.Internal
     public static class Diagnostics
     {
         /// <summary>Version of this package; a test compares it with package.json.</summary>
-        public const string PackageVersion = "0.3.0";
+        public const string PackageVersion = "0.1.0";
 
         /// <summary>Builds the text. <paramref name="host"/>: engine and machine in the caller's words, one fact a line.</summary>
         public static string Text(string host, WorldSession? session, BackendLauncher? launcher)
