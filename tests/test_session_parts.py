@@ -217,7 +217,7 @@ def test_frames_leave_at_even_intervals_although_generation_is_uneven() -> None:
 def test_a_fast_world_gives_little_time_away() -> None:
     pacer = Pacer(interval_s=0.002, now_s=10.0)
     pacer.made(0.001)
-    assert pacer.due_s - 0.001 - pacer.latch_at() == pytest.approx(0.00002)
+    assert pacer.due_s - 0.001 - pacer.latch_at() == pytest.approx(0.00006)
 
 
 def test_controls_are_taken_as_late_as_the_frame_can_still_be_in_time() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 
-MARGIN_S = 0.0005
+MARGIN_S = 0.0015
 """Slack between the expected end of generation and the moment a frame is due, seconds."""
 
-MARGIN_SHARE = 0.01
+MARGIN_SHARE = 0.03
 """The same, at most, in frame intervals: a fast world has little time to give away."""
 
 MIN_GAP = 0.7
