@@ -68,6 +68,7 @@ def compile_all(folder: Path, files: list[Path], engine: int, extra: list[str], 
     for path in sorted(inputs):
         digest.update(path.read_bytes())
     options = [*FLAGS, f"-DSTUB_ENGINE_MINOR={engine}", *extra]
+    standard = precompile(folder, options)
     stamp = digest.hexdigest() + " ".join([compiler(), *options])
 
     def one(path: Path) -> Path:
@@ -76,7 +77,9 @@ def compile_all(folder: Path, files: list[Path], engine: int, extra: list[str], 
         if not made.exists():
             made.parent.mkdir(parents=True, exist_ok=True)
             output = made.with_suffix(".tmp")
-            command = [compiler(), *options, *includes(folder), "-c", str(path), "-o", str(output)]
+            # The engine-free layer has nothing to lean on; the rest gets the stub's standard headers ready-made.
+            ready = [] if path.parent.name == "Core" else ["-include", str(standard)]
+            command = [compiler(), *options, *ready, *includes(folder), "-c", str(path), "-o", str(output)]
             result = subprocess.run(command, capture_output=True, text=True, check=False)
             if result.returncode != 0:
                 raise RuntimeError(f"{path.relative_to(ROOT)}:\n{result.stderr}")
@@ -85,6 +88,23 @@ def compile_all(folder: Path, files: list[Path], engine: int, extra: list[str], 
 
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(one, files))
+
+
+def precompile(folder: Path, options: list[str]) -> Path:
+    """The standard headers that the stub engine includes, precompiled: half of the compile time."""
+    key = hashlib.sha256(" ".join([compiler(), *options]).encode()).hexdigest()[:16]
+    header = folder / "standard" / key / "standard.h"
+    text = "".join(
+        line + "\n"
+        for stub in ("Core.h", "Render.h")
+        for line in (HERE / "stubs" / stub).read_text().splitlines()
+        if line.startswith("#include <")
+    )
+    write(header, text)
+    made = header.with_suffix(".h.gch")
+    if not made.exists() or made.stat().st_mtime < header.stat().st_mtime:
+        subprocess.run([compiler(), *options, "-x", "c++-header", str(header), "-o", str(made)], check=True)
+    return header
 
 
 def link(folder: Path, objects: list[Path], library: Path, name: str, extra: list[str]) -> Path:
@@ -122,7 +142,7 @@ def main() -> int:
     parser.add_argument("--library", type=Path, help="the native library; without it nothing is linked")
     options = parser.parse_args()
     files = [*sources(), *sorted(HERE.glob("*.cpp"))]
-    objects = compile_all(options.folder, files, options.engine, ["-O1"])
+    objects = compile_all(options.folder, files, options.engine, ["-O0"])
     if options.library:
         print(link(options.folder, objects, options.library, "unreal_stub_game", []))
     return 0

@@ -87,7 +87,8 @@ template <typename T> T* UObject::CreateDefaultSubobject(FName SubobjectName)
 }
 template <typename To, typename From> To* Cast(From* Value) { return dynamic_cast<To*>(const_cast<std::remove_const_t<From>*>(Value)); }
 template <typename To, typename From> To* CastChecked(From* Value) { To* Out = dynamic_cast<To*>(Value); check(Out != nullptr); return Out; }
-template <typename T> const T* GetDefault() { static T Default; return &Default; }
+/** Lives as long as the process; not collected. */
+template <typename T> const T* GetDefault() { static T* Default = [] { T* Made = new T(); auto& All = UObject::All(); All.erase(std::remove(All.begin(), All.end(), Made), All.end()); return Made; }(); return Default; }
 template <typename T> T* GetMutableDefault() { return const_cast<T*>(GetDefault<T>()); }
 
 class UPackage : public UObject {};

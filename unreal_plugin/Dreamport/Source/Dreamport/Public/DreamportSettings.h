@@ -17,7 +17,7 @@ class DREAMPORT_API UDreamportSettings : public UDeveloperSettings
 public:
 	/** host:port of the backend. A loopback address needs neither TLS nor a token. */
 	UPROPERTY(Config, EditAnywhere, Category = "Connection")
-	FString Address = TEXT("127.0.0.1:50051");
+	FString Address = TEXT("127.0.0.1:50700");
 
 	/** Encrypt. Every address but loopback needs it. */
 	UPROPERTY(Config, EditAnywhere, Category = "Connection")

@@ -60,9 +60,9 @@ public:
 	void SetFrame(const FDreamportCompositeFrame& Frame, UTexture* Colour, UTexture* Depth);
 
 	//~ Begin ISceneViewExtension
-	virtual void SetupViewFamily(FSceneViewFamily& InViewFamily) override {}
-	virtual void SetupView(FSceneViewFamily& InViewFamily, FSceneView& InView) override {}
-	virtual void BeginRenderViewFamily(FSceneViewFamily& InViewFamily) override {}
+	virtual void SetupViewFamily(FSceneViewFamily&) override {}
+	virtual void SetupView(FSceneViewFamily&, FSceneView&) override {}
+	virtual void BeginRenderViewFamily(FSceneViewFamily&) override {}
 	virtual void SubscribeToPostProcessingPass(EPostProcessingPass Pass, const FSceneView& InView, FDreamportPassDelegateArray& InOutPassCallbacks, bool bIsPassEnabled) override;
 	//~ End ISceneViewExtension
 

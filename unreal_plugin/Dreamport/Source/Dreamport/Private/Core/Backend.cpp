@@ -231,7 +231,7 @@ namespace Dreamport::Core
 		}
 		else if (PortOf(Wanted) < 0)
 		{
-			Say(BackendState::Failed, "The address %s names no port. Write it as 127.0.0.1:50051 in Project Settings > Plugins > Dreamport.", Wanted);
+			Say(BackendState::Failed, "The address %s names no port. Write it as 127.0.0.1:50700 in Project Settings > Plugins > Dreamport.", Wanted);
 		}
 		else if (!bMayStart)
 		{

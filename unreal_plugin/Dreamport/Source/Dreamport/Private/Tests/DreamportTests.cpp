@@ -18,14 +18,14 @@ namespace
 }
 
 IMPLEMENT_SIMPLE_AUTOMATION_TEST(FDreamportLibraryTest, "Dreamport.Library", Flags)
-bool FDreamportLibraryTest::RunTest(const FString& Parameters)
+bool FDreamportLibraryTest::RunTest(const FString&)
 {
 	TestTrue(TEXT("the native library is loaded"), FDreamportModule::Get().IsNativeReady());
 	return true;
 }
 
 IMPLEMENT_SIMPLE_AUTOMATION_TEST(FDreamportInputTest, "Dreamport.Input", Flags)
-bool FDreamportInputTest::RunTest(const FString& Parameters)
+bool FDreamportInputTest::RunTest(const FString&)
 {
 	Dreamport::Core::InputSamples Input;
 	Input.SetButton(2, true);
@@ -43,7 +43,7 @@ bool FDreamportInputTest::RunTest(const FString& Parameters)
 }
 
 IMPLEMENT_SIMPLE_AUTOMATION_TEST(FDreamportPoseTest, "Dreamport.Pose", Flags)
-bool FDreamportPoseTest::RunTest(const FString& Parameters)
+bool FDreamportPoseTest::RunTest(const FString&)
 {
 	const FTransform Camera(FRotator(-10.0, 35.0, 0.0), FVector(120.0, -340.0, 165.0));
 	const dp_engine_pose Anchor = Dreamport::EnginePose(FTransform(FRotator(0.0, 90.0, 0.0), FVector(1000.0, 0.0, 20.0)));
@@ -57,7 +57,7 @@ bool FDreamportPoseTest::RunTest(const FString& Parameters)
 }
 
 IMPLEMENT_SIMPLE_AUTOMATION_TEST(FDreamportRaysTest, "Dreamport.Rays", Flags)
-bool FDreamportRaysTest::RunTest(const FString& Parameters)
+bool FDreamportRaysTest::RunTest(const FString&)
 {
 	// A view at the origin that looks along +X, with the engine's own axes: x right, y up, z forward.
 	const FMatrix InvView(FPlane(0.0, 1.0, 0.0, 0.0), FPlane(0.0, 0.0, 1.0, 0.0), FPlane(1.0, 0.0, 0.0, 0.0), FPlane(0.0, 0.0, 0.0, 1.0));
@@ -70,14 +70,14 @@ bool FDreamportRaysTest::RunTest(const FString& Parameters)
 }
 
 IMPLEMENT_SIMPLE_AUTOMATION_TEST(FDreamportBackendTest, "Dreamport.Backend", Flags)
-bool FDreamportBackendTest::RunTest(const FString& Parameters)
+bool FDreamportBackendTest::RunTest(const FString&)
 {
 	Dreamport::Core::BackendPlan Plan;
-	Plan.Ensure("127.0.0.1:50051", true);
+	Plan.Ensure("127.0.0.1:50700", true);
 	TestTrue(TEXT("looks first"), Plan.Next() == Dreamport::Core::BackendAction::Probe);
 	Plan.OnProbe(DP_PROBLEM_BACKEND_ABSENT, "");
 	TestTrue(TEXT("then starts"), Plan.Next() == Dreamport::Core::BackendAction::Start);
-	Plan.OnLine("{\"address\": \"127.0.0.1:50051\", \"pid\": 7}");
+	Plan.OnLine("{\"address\": \"127.0.0.1:50700\", \"pid\": 7}");
 	TestTrue(TEXT("and runs"), Plan.State() == Dreamport::Core::BackendState::Running);
 	return true;
 }
