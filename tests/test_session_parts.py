@@ -300,6 +300,8 @@ async def test_frames_are_held_until_they_are_presented_or_replaced() -> None:
     outbox.put_frame(frame(4))
     outbox.presented(1)
     assert outbox.held() == (2, 4)
+    outbox.put(frame(5))
+    assert outbox.held() == (2, 5, 4), "a frame that must arrive"
 
 
 async def test_a_client_that_reads_no_answers_is_refused_before_memory_grows() -> None:

@@ -70,7 +70,8 @@ class Outbox:
     def held(self) -> tuple[int, ...]:
         """Frames that wait to be sent, or were sent and not yet presented. Safe to ask from any thread."""
         frame = self._frame
-        return (*self._sent_frames.copy(), *(() if frame is None else (frame.id,)))
+        waiting = (*self._messages.copy(), *(() if frame is None else (frame,)))
+        return (*self._sent_frames.copy(), *(each.id for each in waiting if isinstance(each, EncodedFrame)))
 
     @property
     def empty(self) -> bool:
