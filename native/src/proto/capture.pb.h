@@ -88,7 +88,7 @@ typedef struct _dreamport_v1_BeginEpisode {
     /* Where it plays. */
     bool has_map;
     dreamport_v1_MapIdentity map;
-    /* Seed of the run, if it has one; names the split together with it. */
+    /* Seed of the run, below 2^63; 0 if it has none, then the server takes one of its own. */
     uint64_t seed;
     /* "train" or "heldout"; empty takes "train". A seed belongs to one split. */
     char split[16];
@@ -127,7 +127,7 @@ typedef struct _dreamport_v1_CapturedFrame {
     bool redacted;
 } dreamport_v1_CapturedFrame;
 
-/* A mark at the last frame sent. */
+/* A mark at the last frame sent (at the first one, when none was sent yet). */
 typedef struct _dreamport_v1_Marker {
     /* Kind of mark, at most 64 characters, for instance "collision", "teleport", "note". */
     char name[256];
