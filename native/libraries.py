@@ -57,6 +57,8 @@ def library(name: str, toolchain: Toolchain) -> Library:
         return Library(name, found.version, found.folder)
     with locked(cache_folder() / f"{name}-{toolchain.target}.lock"):
         sanitize = toolchain.sanitize if name in INSTRUMENTED else ""
+        if sanitize and toolchain.sanitizer_arguments:  # clang: count what the fuzzer reaches, too
+            sanitize += ",fuzzer-no-link"
         options = _options(name, found.folder, toolchain, sanitize)
         key = hashlib.sha256()
         kept = [part for part in options if not part.startswith(TOOLCHAIN_FILE)]  # its path is the checkout's

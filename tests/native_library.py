@@ -41,3 +41,9 @@ def native_library() -> Path:
 def native_build_folder(native_library: Path) -> Path:
     """Folder of the native core's library, tests (``*_test``) and test programs (``*_program``)."""
     return native_library.parent
+
+
+@pytest.fixture(scope="session")
+def native_sanitized_folder() -> Path:
+    """The same under AddressSanitizer and UBSan, with the fuzz target where there is clang."""
+    return build("--sanitize").parent

@@ -121,10 +121,11 @@ class Caller:
         return answer
 
 
-@pytest.fixture(scope="module")
-def call(native_build_folder: Path) -> Caller:
-    """The test program of the native build."""
-    return Caller(native_build_folder / "net_call_program")
+@pytest.fixture(scope="module", params=["native_build_folder", "native_sanitized_folder"])
+def call(request: pytest.FixtureRequest) -> Caller:
+    """The test program of the native build, and the same under the sanitizers."""
+    folder: Path = request.getfixturevalue(request.param)
+    return Caller(folder / "net_call_program")
 
 
 def test_frames_of_4_megabytes_arrive_whole_over_a_plain_connection(plain: Running, call: Caller) -> None:

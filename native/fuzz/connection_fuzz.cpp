@@ -2,14 +2,12 @@
 // contract, a frame's JPEG. A libFuzzer target: native/build.py --sanitize builds it, native/fuzz/README.md tells how
 // to run it.
 //
-// The first octet of an input is how it is meant, the second how many bytes the socket gives at a time (0: all at
-// once):
-//   0  bytes of the socket, as recorded by make_corpus.py
-//   1  a script of frames: type, flags, stream, length (2 octets), payload; the header is made from them, so that it is
-//   always whole 2  messages: call (1 octet), length (2 octets), bytes; headers, prefixes and trailers are made around
-//   them
-// All inputs speak to the same four calls: PlayService.Play, CaptureService.Record, PlayService.ListWorlds,
-// PlayService.GetWorld.
+// The first octet of an input is how the rest is meant, the second how many bytes the socket gives at a time (0: all):
+// - 0: bytes of the socket, as make_corpus.py recorded them.
+// - 1: frames: type, flags, stream, length (2 octets), payload. The header is made from them, so that it is whole.
+// - 2: messages: call, length (2 octets), bytes. Headers, prefixes and trailers are made around them.
+// All inputs answer the same four calls: PlayService.Play, CaptureService.Record, WorldService.ListWorlds and
+// WorldService.GetWorld.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -84,6 +82,13 @@ void decode_record(net::Bytes message) {
     decode<dreamport_v1_CaptureNotice>(dreamport_v1_CaptureNotice_fields, part.bytes);
 }
 
+void decode_worlds(net::Bytes message) {
+    wire::Part part;
+    if (!wire::outer_part(message, part)) return;
+    decode<dreamport_v1_WorldSummary>(dreamport_v1_WorldSummary_fields, part.bytes);
+    decode<dreamport_v1_World>(dreamport_v1_World_fields, part.bytes);
+}
+
 // Checks what a call promises its handler while it decodes what arrives.
 class Handler final : public net::CallHandler {
   public:
@@ -101,8 +106,7 @@ class Handler final : public net::CallHandler {
         must(!over && data == memory_.get() && size == size_);
         if (kind == 0) decode_play({data, size});
         if (kind == 1) decode_record({data, size});
-        if (kind == 2) decode<dreamport_v1_WorldSummary>(dreamport_v1_WorldSummary_fields, {data, size});
-        if (kind == 3) decode<dreamport_v1_World>(dreamport_v1_World_fields, {data, size});
+        if (kind >= 2) decode_worlds({data, size});
         memory_.reset();
         if (size % 7 == 3) call->send({nullptr, 0}, nullptr, 0);
         if (size % 61 == 5) call->cancel();
@@ -129,7 +133,7 @@ class Run {
     Run() : session_({"fuzz:1", false, "token"}, 0) {
         static const char* const methods[calls] = {
             "/dreamport.v1.PlayService/Play", "/dreamport.v1.CaptureService/Record",
-            "/dreamport.v1.PlayService/ListWorlds", "/dreamport.v1.PlayService/GetWorld"};
+            "/dreamport.v1.WorldService/ListWorlds", "/dreamport.v1.WorldService/GetWorld"};
         for (std::size_t i = 0; i < calls; ++i) {
             handlers_[i].kind = i;
             handlers_[i].call = session_.start(methods[i], &handlers_[i], most_message_bytes);
