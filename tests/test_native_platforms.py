@@ -205,7 +205,7 @@ async def test_windows_plays_as_linux_does(linux: Exchange, windows: Exchange, c
     assert facts(outputs[0]) == facts(outputs[1])
     for output in outputs:
         assert fact(output, "honest") == "1"
-        assert fact(output, "first").startswith("0 colour ")
+        assert fact(output, "start").startswith("frame 0 colour ")
         assert fact(output, "last") == "control 40 at 40000 yaw 80.000"
         assert fact(output, "transport") == "inline"
 

@@ -240,7 +240,7 @@ static int play_with(dp_client* client) {
     dp_statistics statistics;
     dp_event event;
     dp_frame frame;
-    uint64_t last_id = 0, honest = 1, seed = 9;
+    uint64_t last_id, honest = 1, seed = 9, options_seed = 7;
     int64_t end;
     int32_t result;
 
@@ -254,20 +254,30 @@ static int play_with(dp_client* client) {
     for (uint32_t i = 0; i < world.button_count; ++i)
         printf("button=%s %s\n", world.buttons[i].name, world.buttons[i].keys[0]);
     for (uint32_t i = 0; i < world.start_count; ++i)
-        printf("start=%s %s\n", world.starts[i].name, world.starts[i].title);
+        printf("place=%s %s\n", world.starts[i].name, world.starts[i].title);
     printf("format=%" PRIu32 "x%" PRIu32 " near %.4f seed %" PRIu64 " executor %s\n", format.width, format.height,
            format.depth_near_m, format.seed, format.executor.name);
+
+    /* While the world stands still its start cannot be replaced by a newer frame before it is here. */
+    if (dp_client_pause(client, 1) != DP_OK || dp_client_reset(client, &options_seed, "hall") != DP_OK)
+        return failed("pause", 0);
+    do {
+        result = next_frame(client, &frame);
+        if (result != DP_OK) return failed("start frame", result);
+        last_id = frame.id;
+        if (frame.epoch == 0) dp_client_release_frame(client, frame.lease);
+    } while (frame.epoch == 0);
+    printf("start=frame %" PRIu64 " colour %016" PRIx64, frame.index,
+           rows_digest(frame.colour, frame.height, frame.colour_stride, (size_t)frame.width * 4));
+    printf(" depth %016" PRIx64 "\n",
+           rows_digest(frame.depth, frame.height, frame.depth_stride, (size_t)frame.width * 2));
+    dp_client_release_frame(client, frame.lease);
+    if (dp_client_pause(client, 0) != DP_OK) return failed("go on", 0);
 
     for (int i = 0; i < CONTROLS; ++i) {
         dp_control control;
         result = next_frame(client, &frame);
         if (result != DP_OK) return failed("acquire_frame", result);
-        if (i == 0) {
-            printf("first=%" PRIu64 " colour %016" PRIx64, frame.index,
-                   rows_digest(frame.colour, frame.height, frame.colour_stride, (size_t)frame.width * 4));
-            printf(" depth %016" PRIx64 "\n",
-                   rows_digest(frame.depth, frame.height, frame.depth_stride, (size_t)frame.width * 2));
-        }
         honest = honest && frame.id > last_id && frame.control_sequence <= (uint64_t)i &&
                  frame.control_time_ns == (int64_t)frame.control_sequence * 1000;
         last_id = frame.id;
@@ -296,7 +306,7 @@ static int play_with(dp_client* client) {
         result = next_frame(client, &frame);
         if (result != DP_OK) return failed("frames after the reset", result);
         dp_client_release_frame(client, frame.lease);
-    } while (frame.epoch == 0 && dp_now_ns() < end);
+    } while (frame.epoch < 2 && dp_now_ns() < end);
     printf("reset=epoch %" PRIu32 " yaw %.3f\n", frame.epoch, yaw_deg(&frame.pose));
 
     while (dp_client_poll_event(client, &event) == DP_OK)
