@@ -5,24 +5,26 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from platformdirs import user_cache_dir
 
 import requires
-from shaders import dxc, reference, translate
+from shaders import dxc, reference, scene, translate
 from shaders.cases import CASES, INTRINSICS, SAMPLES, SIZE, Rows, colours, rows
-from shaders.engines import entry_points
+from shaders.engines import EntryPoint, entry_points
 
 if TYPE_CHECKING:
     from shaders.pixels import Pixels
 
 TOLERANCE = 1e-5
 PLUGIN_COPIES = Path(__file__).resolve().parent.parent / "shaders" / "copy_to_plugins.py"
+ENTRY_POINTS = {entry.name: entry for entry in entry_points()}
 NAN, INFINITY, SKY = float("nan"), float("inf"), reference.SKY
 
 
@@ -194,6 +196,127 @@ def test_a_late_frame_is_found_again_by_its_depth(pixels: Pixels, tmp_path: Path
     assert off[1] < 0.1, f"{off[1]:.2f} pixels off after three steps"
 
 
+# ---------------------------------------------------------------- the plugins' own passes
+
+
+def draw_pass(
+    pixels: Pixels,
+    folder: Path,
+    entry: EntryPoint,
+    textures: dict[str, Rows],
+    constants: dict[str, Sequence[float]],
+) -> Rows:
+    """What a plugin's pass draws over ``scene.SIZE``."""
+    binary = translate.spirv(entry.source, folder, stage=entry.stage, entry=entry.function)
+    fragment = translate.glsl_of(binary, version="410")
+    return pixels.draw(fragment, scene.SIZE, textures, translate.constants(binary, constants))
+
+
+def one_channel(values: NDArray[np.float32]) -> Rows:
+    return np.stack([values, *[np.zeros_like(values)] * 3], axis=-1)
+
+
+@pytest.mark.parametrize("by_depth", [True, False])
+@pytest.mark.parametrize("reversed_z", [True, False])
+def test_unity_s_composite_pass_draws_what_numpy_composes(
+    by_depth: bool, reversed_z: bool, pixels: Pixels, tmp_path: Path
+) -> None:
+    name = (
+        f"{'Depth' if by_depth else 'FullScreen'} fragment, {'reversed' if reversed_z else 'forward'} depth"
+    )
+    device = scene.device(scene.engine_metres(), scene.FAR, reversed_z)
+    drawn = draw_pass(
+        pixels,
+        tmp_path,
+        ENTRY_POINTS[f"DreamportComposite {name}"],
+        {  # Unity's v = 0 is the bottom row
+            "BlitTexture": scene.engine_colour()[::-1],
+            "CameraDepth": one_channel(device)[::-1],
+            "DreamportDepth": one_channel(scene.frame_inverse()),
+            "DreamportColour": scene.frame_colour(),
+        },
+        {
+            "_DreamportPosition": scene.VIEWER,
+            "_DreamportOrientation": scene.FRAME_ORIENTATION,
+            "_DreamportIntrinsics": scene.FRAME_INTRINSICS,
+            "_DreamportSize": (*scene.FRAME_SIZE, scene.DEPTH_NEAR, 1.0),
+            "_DreamportViewerPosition": scene.VIEWER,
+            "_DreamportViewerOrientation": scene.VIEWER_ORIENTATION,
+            "_DreamportViewerIntrinsics": scene.VIEWER_INTRINSICS,
+            "_DreamportPlanes": (scene.NEAR, scene.FAR, *scene.SIZE),
+            "_DreamportBlend": (scene.OPACITY, scene.EDGE_M, 0.0),
+        },
+    )[::-1]
+    expected, certain = scene.composed(by_depth, scene.engine_colour().astype(np.float64))
+    assert certain.mean() > 0.8
+    assert np.abs(drawn[..., :3] - expected)[certain].max() < 2e-3
+    assert np.array_equal(drawn[..., 3], scene.engine_colour()[..., 3]), "the engine's alpha must stay"
+
+
+@pytest.mark.parametrize("reversed_z", [True, False])
+def test_unity_s_capture_pass_writes_the_contract_s_depth(
+    reversed_z: bool, pixels: Pixels, tmp_path: Path
+) -> None:
+    name = f"InverseDepth fragment, {'reversed' if reversed_z else 'forward'} depth"
+    metres = scene.engine_metres()
+    drawn = draw_pass(
+        pixels,
+        tmp_path,
+        ENTRY_POINTS[f"DreamportCapture {name}"],
+        {"BlitTexture": one_channel(scene.device(metres, scene.FAR, reversed_z))},
+        {"_DreamportCapture": (scene.NEAR, scene.FAR, scene.DEPTH_NEAR, 0.0)},
+    )
+    assert np.abs(drawn[..., 0] - reference.inverse_from_metres(metres, scene.DEPTH_NEAR)).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("by_depth", [True, False])
+def test_unreal_s_composite_pass_draws_what_numpy_composes(
+    by_depth: bool, pixels: Pixels, tmp_path: Path
+) -> None:
+    """In centimetres, with reversed depth to infinity, after the tonemapper: colours are display-coded."""
+    device = scene.device(scene.engine_metres(), np.inf, True, 100.0)
+    to_level = reference.rotation(scene.VIEWER_ORIENTATION)
+    fx, fy, _, _ = scene.VIEWER_INTRINSICS
+    width, height = scene.SIZE
+    whole = {
+        "ViewportSize": scene.SIZE,
+        "ViewportSizeInverse": (1 / width, 1 / height),
+        "UVViewportSize": (1, 1),
+    }
+    drawn = draw_pass(
+        pixels,
+        tmp_path,
+        ENTRY_POINTS["DreamportComposite MainPS"],
+        {
+            "SceneColor": scene.engine_colour(),
+            "SceneDepth": one_channel(device),
+            "NeuralDepth": one_channel(scene.frame_inverse()),
+            "NeuralColour": scene.frame_colour(),
+        },
+        {
+            **{f"{side}_{name}": value for side in ("Input", "Output") for name, value in whole.items()},
+            # 1 / (z * this - 0) is the distance when the device depth is near / distance.
+            "View_InvDeviceZToWorldZTransform": (0.0, 0.0, 1 / (scene.NEAR * 100), 0.0),
+            "ViewerPosition": scene.VIEWER,
+            "RayForward": list(to_level[:, 2]),
+            "RayRight": list(to_level[:, 0] * width / 2 / fx),
+            "RayUp": list(-to_level[:, 1] * height / 2 / fy),
+            "FramePosition": scene.VIEWER,
+            "FrameOrientation": scene.FRAME_ORIENTATION,
+            "FrameIntrinsics": scene.FRAME_INTRINSICS,
+            "FrameSize": scene.FRAME_SIZE,
+            "DepthNear": (scene.DEPTH_NEAR,),
+            "LevelMetresPerUnit": (0.01,),
+            "Opacity": (scene.OPACITY,),
+            "EdgeWidth": (scene.EDGE_M,),
+            "bByDepth": (by_depth,),
+        },
+    )
+    expected, certain = scene.composed(by_depth, reference.linear(scene.engine_colour()))
+    assert np.abs(drawn[..., :3] - reference.coded(expected))[certain].max() < 4e-3
+    assert np.array_equal(drawn[..., 3], scene.engine_colour()[..., 3]), "the engine's alpha must stay"
+
+
 # ---------------------------------------------------------------- both engines
 
 
@@ -201,9 +324,6 @@ def test_the_plugins_hold_the_same_composite() -> None:
     command = [sys.executable, str(PLUGIN_COPIES), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
-
-
-ENTRY_POINTS = {entry.name: entry for entry in entry_points()}
 
 
 def test_both_plugins_have_shaders_to_check() -> None:

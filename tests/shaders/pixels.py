@@ -15,6 +15,14 @@ void main() {
 }
 """
 _WIDTH = 256
+_PASS_VERTEX = """#version 410
+layout(location = 0) out vec4 place;
+void main() {
+    vec2 corner = vec2(gl_VertexID == 1 ? 2.0 : 0.0, gl_VertexID == 2 ? 2.0 : 0.0);
+    place = vec4(corner, 0.0, 1.0);
+    gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
+}
+"""
 
 
 class Pixels:
@@ -58,6 +66,44 @@ class Pixels:
         self._context.vertex_array(program, []).render(moderngl.TRIANGLES, vertices=3)
         result = np.frombuffer(target.read(), np.float32).reshape(-1, 4)[:count].copy()
         for each in (*textures, frame, target, program):
+            each.release()
+        return result
+
+    def draw(
+        self,
+        fragment: str,
+        size: tuple[int, int],
+        textures: dict[str, NDArray[np.float32]],
+        constants: bytes,
+    ) -> NDArray[np.float32]:
+        """Draw a pass over a target of (width, height): float32 `[H, W, 4]`, row 0 at the y of 0.
+
+        ``textures``, `[h, w, 4]`: each goes to the samplers in whose name its own appears. ``constants``: the
+        uniform block.
+        """
+        vertex = _PASS_VERTEX
+        if "in vec2 " in fragment:
+            vertex = vertex.replace("out vec4 place", "out vec2 place").replace(
+                "vec4(corner, 0.0, 1.0)", "corner", 1
+            )
+        flat = fragment.replace("noperspective ", "")  # the same on a triangle that is parallel to the screen
+        program = self._context.program(vertex_shader=vertex, fragment_shader=flat)
+        target = self._context.texture(size, 4, dtype="f4")
+        frame = self._context.framebuffer([target])
+        block = self._context.buffer(constants)
+        block.bind_to_uniform_block(0)
+        used = []
+        for unit, sampler in enumerate(_sampler_names(program)):
+            pixels = next(pixels for name, pixels in textures.items() if name in sampler)
+            texture = self._context.texture(pixels.shape[1::-1], 4, pixels.astype("f4").tobytes(), dtype="f4")
+            texture.repeat_x = texture.repeat_y = False
+            texture.use(unit)
+            program[sampler].value = unit
+            used.append(texture)
+        frame.use()
+        self._context.vertex_array(program, []).render(moderngl.TRIANGLES, vertices=3)
+        result = np.frombuffer(target.read(), np.float32).reshape(size[1], size[0], 4).copy()
+        for each in (*used, block, frame, target, program):
             each.release()
         return result
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import struct
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 SHADERS = Path(__file__).resolve().parents[2] / "shaders"
@@ -44,8 +47,28 @@ def spirv(
 
 def glsl(source: str, folder: Path, *, version: str = "330", es: bool = False) -> str:
     """A fragment shader in GLSL; see ``spirv``."""
-    arguments = ["--version", version, *(["--es"] if es else [])]
-    return _run("spirv-cross", spirv(source, folder), *arguments)
+    return glsl_of(spirv(source, folder), version=version, es=es)
+
+
+def glsl_of(binary: Path, *, version: str, es: bool = False) -> str:
+    """SPIR-V in GLSL."""
+    return _run("spirv-cross", binary, "--version", version, *(["--es"] if es else []))
+
+
+def constants(binary: Path, values: dict[str, Sequence[float]]) -> bytes:
+    """The uniform block of a SPIR-V shader, filled by name; what is not named is 0.
+
+    Raises ``KeyError`` for a name that the shader does not have.
+    """
+    shader = json.loads(_run("spirv-cross", binary, "--reflect"))
+    block = shader["ubos"][0]
+    members = {member["name"]: member for member in shader["types"][block["type"]]["members"]}
+    filled = bytearray(block["block_size"] + 16)
+    for name, value in values.items():
+        kind = "I" if members[name]["type"] in ("uint", "int") else "f"
+        numbers = [int(each) if kind == "I" else each for each in value]
+        struct.pack_into(f"<{len(numbers)}{kind}", filled, members[name]["offset"], *numbers)
+    return bytes(filled)
 
 
 def glsl_functions(source: str, folder: Path) -> str:
