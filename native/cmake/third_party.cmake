@@ -13,6 +13,4 @@ target_link_libraries(
 if(WIN32)
   target_compile_definitions(dreamport_third_party INTERFACE _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN NOMINMAX)
   target_link_libraries(dreamport_third_party INTERFACE ws2_32 crypt32 bcrypt advapi32)
-elseif(APPLE)
-  target_link_libraries(dreamport_third_party INTERFACE "-framework CoreFoundation" "-framework Security")
 endif()
