@@ -43,6 +43,7 @@ struct Handler final : net::CallHandler {
     std::int64_t first_ns = 0, last_ns = 0;
     std::uint64_t stop_after = 0;
     bool stop_now = false;
+    net::Call* cancels = nullptr;  // at that message; else the connection is closed after it
     bool ended = false;
     net::GrpcStatus status;
 
@@ -56,7 +57,9 @@ struct Handler final : net::CallHandler {
         ++messages;
         bytes += size;
         if (size > 0) sum += static_cast<std::uint64_t>(data[0]) + data[size / 2] + data[size - 1];
-        if (stop_after != 0 && messages == stop_after) stop_now = true;
+        if (stop_after == 0 || messages != stop_after) return;
+        if (cancels != nullptr) cancels->cancel();
+        stop_now = true;
     }
     void on_sent(std::uint64_t ticket) noexcept override {
         sent_ticket = ticket;
@@ -101,6 +104,7 @@ int main(int count, char** arguments) {
     const std::int64_t began = now_ns();
     const auto connection = net::Connection::open(endpoint);
     net::Call* call = connection->start(method, &handler, limit);
+    if (!close) handler.cancels = call;
     std::vector<std::vector<std::uint8_t>> messages(send_count, std::vector<std::uint8_t>(send_bytes));
     std::uint64_t last_ticket = 0;
     for (std::size_t m = 0; m < send_count; ++m) {
@@ -111,7 +115,6 @@ int main(int count, char** arguments) {
         last_ticket = call->send({messages[m].data(), half}, &body, 1);
     }
     bool finished = false;
-    bool stopped = false;
     bool was_ready = false;
     while (
         connection->run(finished ? now_ns() + 1'000'000'000 : std::min(began + quiet_ns, now_ns() + 1'000'000'000))) {
@@ -121,14 +124,7 @@ int main(int count, char** arguments) {
             call->finish();
             finished = true;
         }
-        if (!handler.ended && handler.stop_now && !stopped) {
-            stopped = true;
-            if (close) {
-                connection->close();
-            } else {
-                call->cancel();
-            }
-        }
+        if (!handler.ended && handler.stop_now && close) connection->close();
     }
     std::printf(
         "{\"trouble\": \"%s\", \"detail\": %s, \"ended\": %s, \"code\": %d, \"message\": %s, \"pushback_ms\": %d, "
