@@ -243,7 +243,9 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 def test_the_build_rules_run(rules: list[dict[str, Any]]) -> None:
     """Build.cs files compile as C# 9, run for every platform, and lead to the library's name and folder."""
-    platforms: Any = importlib.import_module("platforms") if (ROOT / "native/platforms.py").exists() else None
+    sys.path.insert(0, str(ROOT / "native"))
+    platforms: Any = importlib.import_module("platforms")
+    known = {"windows-x64", *map(platforms.platform_of, platforms.ZIG_TARGETS)}
     assert len(rules) == 4 * 6
     core = {rule["target"]: rule for rule in rules if rule["module"] == "DreamportCore"}
     assert all(rule["external"] for rule in core.values())
@@ -256,8 +258,7 @@ def test_the_build_rules_run(rules: list[dict[str, Any]]) -> None:
         assert staged.startswith("$(TargetOutputDir)/")
         folder = Path(library).parent
         assert folder.parent == SOURCE / "ThirdParty" / "DreamportCore"
-        if platforms is not None:
-            assert folder.name in str(platforms.__dict__), f"native/platforms.py knows no {folder.name}"
+        assert folder.name in known, f"native/platforms.py knows no {folder.name}"
     names = {Path(rule["runtime"][0][1]).name for rule in core.values()}
     assert names == {"dreamport_core.dll", "libdreamport_core.dylib", "libdreamport_core.so"}
     game_module = next(rule for rule in rules if rule["module"] == "Dreamport")
@@ -291,9 +292,12 @@ def test_a_world_plays_in_the_textures(game: Path, plugin_folder: Path, transpor
         yaw += control.look_deg[0]
         phases[index] = index + 7 * 5 + 3 * len("hall") + int(10 * z) + int(yaw)
     for frame in frames:
-        if transport == "auto":
-            assert frame["phase"] == phases[frame["index"]] % 256, frame
-            assert frame["wall"] == round(65535 * NEAR_M / (1.0 + phases[frame["index"]] % 16)), frame
+        # JPEG (inline) is not exact, and smears where the stripes jump.
+        exact = transport == "auto"
+        assert frame["far"] <= (0.0 if exact else 12.0), frame
+        away = (frame["phase"] - phases[frame["index"]] + 128) % 256 - 128
+        assert abs(away) <= (0 if exact else 12), frame
+        assert frame["wall"] == round(65535 * NEAR_M / (1.0 + phases[frame["index"]] % 16)), frame
         assert frame["sky"] == 0 and frame["near"] == NEAR_M
     jumps = [control.buttons >> 2 & 1 for control in player.controls]
     assert sum(jumps) == summary["taps"] == 10
@@ -360,18 +364,21 @@ def test_a_recorded_walk_opens_as_a_data_set(game: Path, plugin_folder: Path, tm
     info = episode.info
     assert (info.width, info.height, info.frame_rate) == (96, 64, 50.0)
     np.testing.assert_allclose(episode.intrinsics, [48.0, 48.0, 48.0, 32.0], atol=1e-4)
-    for index in (0, 1, 33, 79):
+    # Frames before the walk began stand at its first place.
+    first = int(np.flatnonzero(episode.pose[:, 2, 3] == 0.0)[-1])
+    for index in (0, 1, 33, 79 - first):
+        row = first + index
         pose = Pose.from_yaw_pitch((0.0, -1.6, index / 100.0), 2.0 * index)
-        np.testing.assert_allclose(episode.pose[index], pose.matrix(), atol=1e-6)
-        colour = episode.colour(index)
+        np.testing.assert_allclose(episode.pose[row], pose.matrix(), atol=1e-6)
+        colour = episode.colour(row)
         assert np.abs(colour[:, :, 0].astype(float) - (128 + 100 * np.sin(np.radians(2.0 * index)))).max() < 9
         assert np.abs(colour[:, :, 1].astype(float) - index).max() < 9
         assert np.abs(colour[:, :, 2].astype(float) - np.arange(64)[:, None]).max() < 9
-        depth = episode.depth(index)
+        depth = episode.depth(row)
         np.testing.assert_allclose(depth[:, :48], 1.0, rtol=1e-3)
         assert np.isinf(depth[:, 48:]).all()
-    assert list(np.flatnonzero(episode.buttons & 1)) == list(range(20, 40))
-    np.testing.assert_allclose(episode.look_deg[1:80], [[2.0, 0.0]] * 79, atol=1e-4)
+    assert list(np.flatnonzero(episode.buttons & 1) - first) == list(range(20, 40))
+    np.testing.assert_allclose(episode.look_deg[first + 1 : 79], [[2.0, 0.0]] * (78 - first), atol=1e-4)
     assert any("the end" in json.dumps(line) for line in episode.raw())
 
 

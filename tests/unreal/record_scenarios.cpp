@@ -78,6 +78,7 @@ void Scenario::Record(const Words& Arguments)
 	Recorder->Height = 64;
 	Recorder->FrameRate = 50.0;
 	Recorder->bRawColour = true;
+	Game.Player->PlayerCameraManager->StubCamera = FTransform(FVector(0.0, 0.0, 160.0));
 	Game.Begin(Actor);
 	Recorder->StartRecording();
 	Expect(Game.TickUntil([&] { return Recorder->GetState() == EDreamportState::Ready; }, 20.0), "the recorder is ready");

@@ -46,6 +46,8 @@ struct UDreamportRecorderComponent::FState
 	double LastYaw = 0.0;
 	double LastPitch = 0.0;
 	bool bFirst = true;
+	/** The backend has been ready once: an episode begins whole, not with what fitted into the queue while it started. */
+	bool bReady = false;
 	EDreamportState LastState = EDreamportState::Closed;
 	FString Problem;
 };
@@ -167,6 +169,7 @@ void UDreamportRecorderComponent::StartRecording()
 	State->Elapsed = 0.0;
 	State->PathFrame = 0;
 	State->bFirst = true;
+	State->bReady = false;
 	State->Phase = FState::EPhase::Recording;
 	Subsystem->Add(this);
 }
@@ -311,7 +314,8 @@ void UDreamportRecorderComponent::TickComponent(float DeltaTime, ELevelTick Tick
 	if (State->Phase == FState::EPhase::Recording)
 	{
 		ReadInput();
-		if (NextCamera(DeltaTime, View))
+		State->bReady = State->bReady || State->Status.state == DP_STATE_READY;
+		if (State->bReady && NextCamera(DeltaTime, View))
 		{
 			Capture(View);
 		}
@@ -399,12 +403,13 @@ bool UDreamportRecorderComponent::NextCamera(float DeltaTime, FTransform& OutCam
 	}
 	const double Interval = 1.0 / FrameRate;
 	State->Elapsed += DeltaTime;
-	if (!State->bFirst && State->Elapsed < Interval)
+	// A game with a fixed time step of this very interval shall not miss one by rounding.
+	if (!State->bFirst && State->Elapsed < Interval - 1.0e-4)
 	{
 		return false;
 	}
 	// A late frame does not make the next ones come in a burst.
-	State->Elapsed = State->bFirst ? 0.0 : FMath::Min(State->Elapsed - Interval, Interval);
+	State->Elapsed = State->bFirst ? 0.0 : FMath::Clamp(State->Elapsed - Interval, 0.0, Interval);
 	const APlayerController* Player = GetWorld()->GetFirstPlayerController();
 	if (Player == nullptr || Player->PlayerCameraManager == nullptr)
 	{

@@ -371,7 +371,9 @@ DP_API int32_t DP_CALL dp_client_presented(dp_client* client, uint64_t frame_id,
 DP_API int32_t DP_CALL dp_client_statistics(dp_client* client, dp_statistics* out);
 
 /* Unity: the callback for CommandBuffer.IssuePluginCustomTextureUpdateV2, and the value to pass as its userData: plane 0 is colour
- * (RGBA32 texture of the frame's size), plane 1 depth (R16). The newest frame that was lent to nobody is copied on the render thread. */
+ * (RGBA32 texture of the frame's size), plane 1 depth (R16). The value names the frame that dp_client_acquire_frame lent last: keep it
+ * lent until the render thread has run (one engine frame), so that colour, depth and the pose you read belong together. When nothing is
+ * lent it names the newest frame at the time of the copy. A value is good for the next 128 frames; 0 when the client is none. */
 DP_API void* DP_CALL dp_unity_texture_update_callback(void);
 DP_API uint32_t DP_CALL dp_client_texture_user_data(dp_client* client, uint32_t plane);
 
@@ -499,7 +501,7 @@ DP_API int32_t DP_CALL dp_vector_from_engine(int32_t engine, const dp_engine_pos
 /* From a vertical field of view, degrees, with square pixels and a centred axis. */
 DP_API int32_t DP_CALL dp_intrinsics_from_fov(double vertical_fov_deg, uint32_t width, uint32_t height, dp_intrinsics* out);
 /* From the upper left of an OpenGL-style projection matrix, column-major [16] (Unity's Matrix4x4 before GL.GetGPUProjectionMatrix,
- * off-axis allowed; Unreal's FMatrix is row-vector: pass it transposed). */
+ * off-axis allowed; Unreal's FMatrix works on row vectors: pass its 16 numbers in memory order). */
 DP_API int32_t DP_CALL dp_intrinsics_from_projection(const double m[16], uint32_t width, uint32_t height, dp_intrinsics* out);
 /* An OpenGL-style projection matrix (clip z from -1 to 1), column-major, for near and far in metres. far_m <= near_m: infinite. */
 DP_API int32_t DP_CALL dp_projection_from_intrinsics(const dp_intrinsics* in, uint32_t width, uint32_t height, double near_m, double far_m, double out[16]);
@@ -510,7 +512,7 @@ DP_API int32_t DP_CALL dp_depth_to_metres(const uint16_t* in, uint64_t count, do
 DP_API int32_t DP_CALL dp_depth_from_metres(const float* in, uint64_t count, double near_m, uint16_t* out);
 /* Device depth 0..1 of a perspective camera to inverse 16-bit depth. reversed: 1 at the near plane (Unity on D3D, Metal, Vulkan;
  * Unreal). far_m <= near_m: infinite far plane. unit_m: metres of one engine unit (Unity 1, Unreal 0.01); camera_near and camera_far
- * are in engine units. */
+ * are in engine units. The far plane's own value, which buffers are cleared to, becomes 0: nothing was drawn there. */
 DP_API int32_t DP_CALL dp_depth_from_device(const float* in, uint64_t count, uint32_t reversed, double camera_near, double camera_far, double unit_m, double near_m, uint16_t* out);
 
 /* ---------------------------------------------------------------- camera paths for capturing data (pure) */
@@ -535,7 +537,7 @@ typedef struct dp_path_options {
   double radius_m;             /* of the camera's body, kept from every wall */
   double minimum[3], maximum[3]; /* level coordinates: the box the camera may be in; heights are y, down */
   double eye_height_m;         /* above the ground that `ground` gives */
-  double start[3];             /* a point that is free */
+  double start[3];             /* a free point; without `ground`, on the floor: the camera begins eye_height_m above it */
   double landmark[3];          /* for DP_PATH_ORBIT */
   double look_back_probability; /* per waypoint, 0 to 1 */
 } dp_path_options;
@@ -548,7 +550,8 @@ typedef struct dp_path_probe {
   void* user;
 } dp_path_probe;
 
-/* Writes options->frames poses, one a frame, the same for the same seed and answers; between two poses the probe's sweep was clear.
+/* Writes options->frames poses, one a frame, the same to the last bit on every platform for the same seed and answers; between two
+ * poses the probe's sweep was clear. A floor that changes by more than 0.45 m in one step is a wall or an edge.
  * Looks level (no pitch). `flags[i]` (may be null) has bit 0 at look-backs, bit 1 where the walk had to turn away from a wall.
  * DP_ERROR_STATE when the start is not free. */
 DP_API int32_t DP_CALL dp_path_sample(const dp_path_options* options, const dp_path_probe* probe, dp_pose* out_poses, uint32_t* out_flags, uint32_t capacity);
