@@ -1,10 +1,11 @@
-"""Compile the Unity package and its tests as C# 9 without Unity: Roslyn from npm, driven through pythonnet on .NET 8.
+"""Compile the Unity package and its tests as C# 9 without Unity: Roslyn from npm, driven through pythonnet
+on .NET 8.
 
     python tests/csharp/compile.py            all assemblies into tests/csharp/bin; one JSON object on stdout
 
-Every warning is an error, and so is a public name without documentation in the package's own assemblies. The
-engine's types come from the hand-written stubs in ``UnityStubs``; ``Dreamport.EngineFree`` is compiled without
-them, which proves that ``Runtime/Interop`` and ``Runtime/Internal`` know nothing of the engine.
+Every warning is an error, and so is a public name without documentation in the package's own assemblies.
+The engine's types come from the hand-written stubs in ``UnityStubs``; ``Dreamport.EngineFree`` is compiled
+without them, which proves that ``Runtime/Interop`` and ``Runtime/Internal`` know nothing of the engine.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +49,7 @@ ASSEMBLIES = (
     Assembly("UnityStubs", (FOLDER / "UnityStubs",)),
     Assembly("Dreamport.Runtime", (PACKAGE / "Runtime",), ("UnityStubs",), documented=True),
     Assembly("Player.Dreamport.Runtime", (PACKAGE / "Runtime",), ("UnityStubs",), PLAYER, documented=True),
-    Assembly(
-        "Dreamport.Editor", (PACKAGE / "Editor",), ("UnityStubs", "Dreamport.Runtime"), documented=True
-    ),
+    Assembly("Dreamport.Editor", (PACKAGE / "Editor",), ("UnityStubs", "Dreamport.Runtime"), documented=True),
     *(
         Assembly(
             f"Dreamport.Samples.{name}", (PACKAGE / "Samples~" / name,), ("UnityStubs", "Dreamport.Runtime")
@@ -112,22 +112,24 @@ def runtime_config() -> dict[str, Any]:
     }
 
 
-def start_roslyn() -> Any:
-    """Load .NET into this process and Roslyn into it; returns pythonnet's ``clr`` module."""
+def net(namespace: str) -> Any:
+    """A namespace of .NET, as pythonnet shows it. Nothing of it has Python types."""
+    return import_module(namespace)
+
+
+def start_roslyn() -> None:
+    """Load .NET into this process and Roslyn into it."""
     check_toolchain()
     os.environ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1"
     BIN.mkdir(exist_ok=True)
     config = BIN / "compiler.runtimeconfig.json"
     config.write_text(json.dumps(runtime_config(), indent=2))
-    from clr_loader import get_coreclr
-    from pythonnet import set_runtime
-
-    set_runtime(get_coreclr(runtime_config=str(config), dotnet_root=str(dotnet_root())))
-    import clr
-
+    loader: Any = import_module("clr_loader")
+    runtime = loader.get_coreclr(runtime_config=str(config), dotnet_root=str(dotnet_root()))
+    import_module("pythonnet").set_runtime(runtime)
+    clr: Any = import_module("clr")
     clr.AddReference(str(ROSLYN / "Microsoft.CodeAnalysis.dll"))
     clr.AddReference(str(ROSLYN / "Microsoft.CodeAnalysis.CSharp.dll"))
-    return clr
 
 
 def source_files(assembly: Assembly) -> list[Path]:
@@ -137,65 +139,46 @@ def source_files(assembly: Assembly) -> list[Path]:
 
 def compile_one(assembly: Assembly, frameworks: Sequence[Any]) -> list[str]:
     """Compile one assembly into ``bin``; returns what the compiler objects to."""
-    import Microsoft.CodeAnalysis as roslyn  # type: ignore[import-not-found]
-    from Microsoft.CodeAnalysis import (  # type: ignore[import-not-found]
-        DocumentationMode,
-        MetadataReference,
-        NullableContextOptions,
-        OutputKind,
-        ReportDiagnostic,
-    )
-    from Microsoft.CodeAnalysis.CSharp import (  # type: ignore[import-not-found]
-        CSharpCompilation,
-        CSharpCompilationOptions,
-        CSharpParseOptions,
-        CSharpSyntaxTree,
-        LanguageVersion,
-    )
-    from Microsoft.CodeAnalysis.Emit import (  # type: ignore[import-not-found]
-        DebugInformationFormat,
-        EmitOptions,
-    )
-    from Microsoft.CodeAnalysis.Text import SourceText  # type: ignore[import-not-found]
-    from System import Array, String  # type: ignore[import-not-found]
-    from System.Collections.Generic import Dictionary, List  # type: ignore[import-not-found]
-    from System.IO import MemoryStream  # type: ignore[import-not-found]
-    from System.Text import Encoding  # type: ignore[import-not-found]
-
-    mode = DocumentationMode.Diagnose if assembly.documented else DocumentationMode.Parse
+    roslyn, csharp = net("Microsoft.CodeAnalysis"), net("Microsoft.CodeAnalysis.CSharp")
+    emit, text = net("Microsoft.CodeAnalysis.Emit"), net("Microsoft.CodeAnalysis.Text")
+    system, collections = net("System"), net("System.Collections.Generic")
+    utf8 = net("System.Text").Encoding.UTF8
+    mode = roslyn.DocumentationMode.Diagnose if assembly.documented else roslyn.DocumentationMode.Parse
     parse = (
-        CSharpParseOptions.Default.WithLanguageVersion(LanguageVersion.CSharp9)
+        csharp.CSharpParseOptions.Default.WithLanguageVersion(csharp.LanguageVersion.CSharp9)
         .WithDocumentationMode(mode)
-        .WithPreprocessorSymbols(Array[String](list(assembly.defines)))
+        .WithPreprocessorSymbols(system.Array[system.String](list(assembly.defines)))
     )
-    trees = List[roslyn.SyntaxTree]()
+    trees = collections.List[roslyn.SyntaxTree]()
     for path in source_files(assembly):
-        text = SourceText.From(path.read_text(encoding="utf-8"), Encoding.UTF8)
-        trees.Add(CSharpSyntaxTree.ParseText(text, parse, str(path.relative_to(ROOT))))
-    references = List[roslyn.MetadataReference]()
+        source = text.SourceText.From(path.read_text(encoding="utf-8"), utf8)
+        trees.Add(csharp.CSharpSyntaxTree.ParseText(source, parse, str(path.relative_to(ROOT))))
+    references = collections.List[roslyn.MetadataReference]()
     for reference in frameworks:
         references.Add(reference)
     for name in assembly.references:
         folder = ROSLYN if name == "nunit.framework" else BIN
-        references.Add(MetadataReference.CreateFromFile(str(folder / f"{name}.dll")))
-    quiet = Dictionary[String, ReportDiagnostic]()
+        references.Add(roslyn.MetadataReference.CreateFromFile(str(folder / f"{name}.dll")))
+    quiet = collections.Dictionary[system.String, roslyn.ReportDiagnostic]()
     # Fields that only Unity's serialisation or native code writes; obsolete-free code otherwise.
     for code in ("CS0649", "CS0414", "CS0169", "CS1701", "CS1702"):
-        quiet[code] = ReportDiagnostic.Suppress
+        quiet[code] = roslyn.ReportDiagnostic.Suppress
     options = (
-        CSharpCompilationOptions(
-            OutputKind.ConsoleApplication if assembly.program else OutputKind.DynamicallyLinkedLibrary
+        csharp.CSharpCompilationOptions(
+            roslyn.OutputKind.ConsoleApplication
+            if assembly.program
+            else roslyn.OutputKind.DynamicallyLinkedLibrary
         )
         .WithAllowUnsafe(True)
         .WithOptimizationLevel(roslyn.OptimizationLevel.Release)
-        .WithNullableContextOptions(NullableContextOptions.Disable)
-        .WithGeneralDiagnosticOption(ReportDiagnostic.Error)
+        .WithNullableContextOptions(roslyn.NullableContextOptions.Disable)
+        .WithGeneralDiagnosticOption(roslyn.ReportDiagnostic.Error)
         .WithSpecificDiagnosticOptions(quiet)
     )
     name = assembly.name.removeprefix("Player.")
-    compilation = CSharpCompilation.Create(name, trees, references, options)
-    stream = MemoryStream()
-    embedded = EmitOptions(debugInformationFormat=DebugInformationFormat.Embedded)
+    compilation = csharp.CSharpCompilation.Create(name, trees, references, options)
+    stream = net("System.IO").MemoryStream()
+    embedded = emit.EmitOptions(debugInformationFormat=emit.DebugInformationFormat.Embedded)
     result = compilation.Emit(stream, None, None, None, None, embedded)
     (BIN / f"{assembly.name}.dll").write_bytes(bytes(stream.ToArray()))
     return [str(found) for found in result.Diagnostics if str(found.Severity) == "Error"]
@@ -204,10 +187,9 @@ def compile_one(assembly: Assembly, frameworks: Sequence[Any]) -> list[str]:
 def compile_all() -> dict[str, list[str]]:
     """Compile every assembly in order; the compiler's objections by assembly name."""
     start_roslyn()
-    from Microsoft.CodeAnalysis import MetadataReference
-
+    reference = net("Microsoft.CodeAnalysis").MetadataReference
     frameworks = [
-        MetadataReference.CreateFromFile(str(path))
+        reference.CreateFromFile(str(path))
         for path in sorted(framework().glob("*.dll"))
         if path.name.startswith(("System.", "netstandard", "mscorlib", "Microsoft.CSharp"))
         and "Native" not in path.name

@@ -1,11 +1,11 @@
-"""Write what the package keeps copies of: a .meta file for every asset, with a GUID made from its path, and the
-shared composite shader.
+"""Write a .meta file for every asset of the package, with a GUID made from its path.
 
-    python unity_package/Tools~/prepare.py            write what is missing or differs
-    python unity_package/Tools~/prepare.py --check    change nothing; 1 when something is missing, left over or differs
+    python unity_package/Tools~/meta_files.py            write what is missing or differs
+    python unity_package/Tools~/meta_files.py --check    change nothing; 1 when one is missing, left over or
+                                                         differs
 
-Unity ignores folders that end with ``~`` and files that begin with a dot: they get no .meta. A GUID never changes
-while its asset keeps its path, so that scenes of users keep their references.
+Unity ignores folders that end with ``~`` and files that begin with a dot: they get no .meta. A GUID never
+changes while its asset keeps its path, so that scenes of users keep their references.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-SHARED_SHADER = PACKAGE.parent / "shaders" / "DreamportComposite.hlsl"
-COPIED_SHADER = PACKAGE / "Runtime" / "Shaders" / "DreamportComposite.hlsl"
-PLUGINS = PACKAGE / "Runtime" / "Plugins"
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,9 @@ NATIVE = (
     Plugin("macos-x64/libdreamport_core.dylib", "OSXUniversal", "OSX", "x86_64"),
     Plugin("macos-arm64/libdreamport_core.dylib", "OSXUniversal", "OSX", "ARM64"),
 )
-"""The libraries are build output and not in the repository (native/build.py --install); their .meta files are."""
+"""The libraries are build output (native/build.py --install) and not in the repository; their .meta files
+are.
+"""
 
 DEFAULT_SHADERS = {
     "Runtime/Component/DreamportScreen.cs": "Runtime/Shaders/DreamportScreen.shader",
@@ -107,9 +106,7 @@ def meta(path: str) -> str:
 
 def importer(name: str) -> str:
     """An importer without settings."""
-    return (
-        f"{name}:\n  externalObjects: {{}}\n  userData: \n  assetBundleName: \n  assetBundleVariant: \n"
-    )
+    return f"{name}:\n  externalObjects: {{}}\n  userData: \n  assetBundleName: \n  assetBundleVariant: \n"
 
 
 def script_importer(path: str) -> str:
@@ -128,12 +125,14 @@ def plugin_importer(plugin: Plugin) -> str:
     """A native library, loaded in the editor and in players of its system and processor only."""
     editor_cpu = "x86_64" if plugin.cpu == "x86_64" else "ARM64"
     targets = "".join(
-        f"  - first:\n      Standalone: {name}\n    second:\n      enabled: {int(name == plugin.standalone)}\n"
+        f"  - first:\n      Standalone: {name}\n    second:\n"
+        f"      enabled: {int(name == plugin.standalone)}\n"
         f"      settings:\n        CPU: {plugin.cpu if name == plugin.standalone else 'None'}\n"
         for name in ("Linux64", "OSXUniversal", "Win64")
     )
     return (
-        "PluginImporter:\n  externalObjects: {}\n  serializedVersion: 2\n  iconMap: {}\n  executionOrder: {}\n"
+        "PluginImporter:\n  externalObjects: {}\n  serializedVersion: 2\n  iconMap: {}\n"
+        "  executionOrder: {}\n"
         "  defineConstraints: []\n  isPreloaded: 0\n  isOverridable: 0\n  isExplicitlyReferenced: 0\n"
         "  validateReferences: 1\n  platformData:\n"
         "  - first:\n      Any: \n    second:\n      enabled: 0\n      settings: {}\n"
@@ -145,9 +144,7 @@ def plugin_importer(plugin: Plugin) -> str:
 
 def wanted() -> dict[Path, str]:
     """Every file this script writes, and its text."""
-    texts = {PACKAGE / f"{path}.meta": meta(path) for path in assets()}
-    texts[COPIED_SHADER] = SHARED_SHADER.read_text(encoding="utf-8")
-    return texts
+    return {PACKAGE / f"{path}.meta": meta(path) for path in assets()}
 
 
 def left_over(texts: dict[Path, str]) -> list[Path]:
@@ -157,7 +154,7 @@ def left_over(texts: dict[Path, str]) -> list[Path]:
 
 def main() -> int:
     """Write, or check."""
-    parser = argparse.ArgumentParser(description="Write the package's .meta files and its shader copy.")
+    parser = argparse.ArgumentParser(description="Write the package's .meta files.")
     parser.add_argument("--check", action="store_true", help="change nothing; say what differs")
     check = parser.parse_args().check
     texts = wanted()
