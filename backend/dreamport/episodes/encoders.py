@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from fractions import Fraction
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from dreamport.episodes.matroska import Track
 
 MANY_PIXELS = 500_000
+SLICES = 4
 
 Kind = Literal["ffv1 depth", "utvideo colour"]
 
@@ -30,9 +32,9 @@ class PictureEncoder:
         context.pix_fmt, context.time_base, context.framerate = self._coded, 1 / frame_rate, frame_rate
         context.gop_size = 1
         context.thread_type = "SLICE"
-        context.thread_count = 2 if size[0] * size[1] >= MANY_PIXELS else 1
+        context.thread_count = min(SLICES, os.cpu_count() or 1) if size[0] * size[1] >= MANY_PIXELS else 1
         if depth:
-            context.options = {"level": "3", "slices": "4", "slicecrc": "1"}
+            context.options = {"level": "3", "slices": str(SLICES), "slicecrc": "1"}
         context.open()
         self._context = context
         self._count = 0

@@ -19,14 +19,14 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dreamport.episodes.encoders import PictureEncoder, jpeg_track
 from dreamport.episodes.layout import create_dataset
-from dreamport.episodes.locks import FileLock
+from dreamport.episodes.locks import FileLock, FileLocked
 from dreamport.episodes.matroska import GrowingVideo, Track
 from dreamport.episodes.plan import EpisodePlan, Progress
 from dreamport.episodes.rows import FrameFacts, Mark, Row, RowsWriter
@@ -182,11 +182,16 @@ def read_plan(folder: Path) -> tuple[EpisodePlan, Track, Track | None]:
 def dataset_lock(root: Path) -> FileLock:
     """The lock under which episodes are begun and put in place; waits for its turn."""
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    return FileLock(root / FOLDER / "lock").take(LOCK_WAIT_S)
+    try:
+        return FileLock(root / FOLDER / "lock").take(LOCK_WAIT_S)
+    except FileLocked as error:
+        raise DatasetError(
+            f"data set {root.name} is held by another program; end it, or wait until it is done"
+        ) from error
 
 
 @contextlib.contextmanager
-def disk_errors(place: Path) -> Any:
+def disk_errors(place: Path) -> Iterator[None]:
     """Turns what the system says of a full or failing disk into words for people."""
     try:
         yield
