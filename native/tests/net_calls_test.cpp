@@ -196,6 +196,14 @@ TEST_CASE("trailers that are followed by a reset are the status") {
     CHECK(one.heard.ends == 1);
 }
 
+TEST_CASE("a status in the headers holds when the stream is reset before it ends") {
+    OneCall one;
+    one.say(headers_frame(1, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "9"}}) +
+            reset_frame(1, NGHTTP2_INTERNAL_ERROR));
+    CHECK(one.code() == 9);
+    CHECK(one.heard.ends == 1);
+}
+
 TEST_CASE("a server that is done while the client still sends ends the call, and the client lets go of the stream") {
     OneCall one;
     one.call->send({pattern(3).data(), 3}, nullptr, 0);

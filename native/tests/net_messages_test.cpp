@@ -211,6 +211,7 @@ TEST_CASE("a handler that cancels in the middle of a DATA frame hears no second 
     pair.say(good_headers(1) + data_frame(1, message(pattern(10)) + message(pattern(11)) + message(pattern(12))));
     pair.exchange();
     CHECK(heard.messages.size() == 1);
+    CHECK(heard.begun.size() == 1);
     CHECK(heard.status.code == 1);
     CHECK(heard.ends == 1);
     CHECK(pair.request().reset_error == NGHTTP2_CANCEL);

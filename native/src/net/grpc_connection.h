@@ -54,8 +54,8 @@ class CallHandler {
   public:
     virtual ~CallHandler() = default;
     // A message of `size` bytes begins to arrive: where shall it go? Memory of at least `size` bytes that stays until
-    // on_message, or null to refuse it (the call ends with RESOURCE_EXHAUSTED). Called once a message, so a frame's
-    // pixels are copied once.
+    // on_message, or null to refuse it (the call ends with RESOURCE_EXHAUSTED; an empty message is never refused).
+    // Called once a message, so a frame's pixels are copied once.
     virtual std::uint8_t* on_message_begin(std::size_t size) noexcept = 0;
     // The message is whole.
     virtual void on_message(std::uint8_t* data, std::size_t size) noexcept = 0;
@@ -99,7 +99,7 @@ class Connection {
     virtual const std::string& detail() const noexcept = 0;
 
     // Starts a call to "/package.Service/Method"; may be called before `ready`. `handler` must outlive the call.
-    // Largest message accepted: max_message_bytes.
+    // Largest message accepted: max_message_bytes. Null when the connection is over or the server said GOAWAY.
     virtual Call* start(const std::string& method, CallHandler* handler, std::size_t max_message_bytes) noexcept = 0;
     // Sends an HTTP/2 ping; its round trip shows in round_trip_ns (0 before the first). Keepalive: `run` pings by
     // itself every 5 s (gRPC servers answer pings more often than that with ENHANCE_YOUR_CALM) and reports timed_out
