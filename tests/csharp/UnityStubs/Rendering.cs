@@ -164,13 +164,6 @@ namespace UnityEngine.Rendering
         }
     }
 
-    public sealed class ProfilingSampler
-    {
-        public ProfilingSampler(string name)
-        {
-        }
-    }
-
     public static class CoreUtils
     {
         public static Material CreateEngineMaterial(Shader shader) => new Material(shader);
@@ -200,7 +193,7 @@ namespace UnityEngine.Rendering
 
     public static class Blitter
     {
-        public static void BlitTexture(RasterCommandBuffer cmd, TextureHandle source, Vector4 scaleBias, Material material, int pass)
+        public static void BlitTexture(RasterCommandBuffer cmd, RTHandle source, Vector4 scaleBias, Material material, int pass)
         {
         }
     }
@@ -233,6 +226,8 @@ namespace UnityEngine.Rendering.RenderGraphModule
         public int StubId;
 
         public bool IsValid() => StubId != 0;
+
+        public static implicit operator RTHandle(TextureHandle texture) => null;
     }
 
     public struct TextureDesc
@@ -274,7 +269,7 @@ namespace UnityEngine.Rendering.RenderGraphModule
 
         public TextureHandle ImportTexture(RTHandle rt) => new TextureHandle { StubId = ++_made };
 
-        public IRasterRenderGraphBuilder AddRasterRenderPass<PassData>(string passName, out PassData passData, ProfilingSampler sampler)
+        public IRasterRenderGraphBuilder AddRasterRenderPass<PassData>(string passName, out PassData passData)
             where PassData : class, new()
         {
             StubPasses.Add(passName);
@@ -328,7 +323,6 @@ namespace UnityEngine.Rendering.Universal
     {
         public RenderPassEvent renderPassEvent { get; set; }
         public bool requiresIntermediateTexture { get; set; }
-        protected internal ProfilingSampler profilingSampler { get; set; }
         public ScriptableRenderPassInput StubInput { get; private set; }
 
         public void ConfigureInput(ScriptableRenderPassInput passInput) => StubInput = passInput;

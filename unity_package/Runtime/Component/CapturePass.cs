@@ -22,7 +22,6 @@ namespace Dreamport
         /// <summary>Makes the targets. <paramref name="depthNear"/>: unit of inverse depth, scene units; 0 without depth.</summary>
         public CapturePass(Shader shader, int width, int height, float depthNear, bool flip)
         {
-            profilingSampler = new ProfilingSampler("Dreamport Capture");
             requiresIntermediateTexture = true;
             renderPassEvent = RenderPassEvent.AfterRenderingPostProcessing;
             ConfigureInput(depthNear > 0f ? ScriptableRenderPassInput.Depth : ScriptableRenderPassInput.None);
@@ -90,7 +89,7 @@ namespace Dreamport
 
         void Copy(RenderGraph renderGraph, string name, TextureHandle source, TextureHandle target, int pass)
         {
-            using (var builder = renderGraph.AddRasterRenderPass<PassData>(name, out var data, profilingSampler))
+            using (var builder = renderGraph.AddRasterRenderPass<PassData>(name, out var data))
             {
                 data.Source = source;
                 data.Material = _material;

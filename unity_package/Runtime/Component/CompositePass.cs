@@ -21,11 +21,7 @@ namespace Dreamport
         CompositeMode _mode;
         Vector4 _blend;
 
-        public CompositePass()
-        {
-            profilingSampler = new ProfilingSampler("Dreamport Composite");
-            requiresIntermediateTexture = true;
-        }
+        public CompositePass() => requiresIntermediateTexture = true;
 
         public void Prepare(Material material, DreamportWorld world, CompositeMode mode, float opacity, float softEdge, float softEdgeShare)
         {
@@ -58,7 +54,7 @@ namespace Dreamport
             description.depthBufferBits = DepthBits.None;
             var destination = renderGraph.CreateTexture(description);
 
-            using (var builder = renderGraph.AddRasterRenderPass<PassData>("Dreamport Composite", out var data, profilingSampler))
+            using (var builder = renderGraph.AddRasterRenderPass<PassData>("Dreamport Composite", out var data))
             {
                 data.Source = source;
                 data.Material = _material;
