@@ -15,7 +15,7 @@ if(DREAMPORT_SANITIZE)
     add_compile_options(-fsanitize=fuzzer-no-link)
   endif()
 elseif(NOT WIN32 AND NOT APPLE)
-  add_compile_definitions(_FORTIFY_SOURCE=2)
+  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) # some compilers define another level themselves
 endif()
 
 add_library(dreamport_exports INTERFACE)
