@@ -26,14 +26,16 @@ from types import ModuleType
 from libraries import LINKED, Toolchain, generator, jobs, library, run_quietly
 from sources import NATIVE, SourceError, cache_folder, locked
 
-TARGETS = ("linux-x64", "linux-x64-release", "linux-arm64", "windows-x64", "windows-arm64", "macos-x64", "macos-arm64")
+TARGETS = (
+    "linux-x64",
+    "linux-x64-release",
+    "linux-arm64",
+    "windows-x64",
+    "windows-arm64",
+    "macos-x64",
+    "macos-arm64",
+)
 SANITIZERS = "address,undefined"
-TITLES = {
-    "boringssl": "BoringSSL",
-    "nghttp2": "nghttp2",
-    "libjpeg-turbo": "libjpeg-turbo",
-    "nanopb": "nanopb",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
