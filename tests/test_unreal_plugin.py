@@ -355,7 +355,7 @@ def test_the_samples_play(game: Path, plugin_folder: Path) -> None:
 def test_a_recorded_walk_opens_as_a_data_set(game: Path, plugin_folder: Path, tmp_path: Path) -> None:
     """Colour, depth, pose, intrinsics and input of every frame, through the pooled read-backs."""
     with backend(captures=tmp_path) as server:
-        said = play(game, plugin_folder, "record", server.address, "garden", 80)
+        said = play(game, plugin_folder, "record", server.address, "garden", 80, 2)
     summary = said[-1]
     episode = Dataset(tmp_path / "garden")[0]
     assert len(episode) == summary["frames"] >= 80
@@ -382,6 +382,23 @@ def test_a_recorded_walk_opens_as_a_data_set(game: Path, plugin_folder: Path, tm
     assert any("the end" in json.dumps(line) for line in episode.raw())
 
 
+def test_a_slow_gpu_costs_frames_and_never_mixes_them(game: Path, plugin_folder: Path, tmp_path: Path) -> None:
+    """More frames on their way than there are read-backs: some are dropped and counted, the others are right."""
+    with backend(captures=tmp_path) as server:
+        said = play(game, plugin_folder, "record", server.address, "late", 40, 9)
+    episode = Dataset(tmp_path / "late")[0]
+    assert said[-1]["dropped"] > 20
+    assert episode.missing_before.sum() > 20
+    for row in range(0, len(episode), 5):
+        place = round(100 * float(episode.pose[row, 2, 3]))
+        assert np.abs(episode.colour(row)[:, :, 1].astype(float) - place % 256).max() < 9, row
+        assert np.isclose(episode.depth(row)[0, 0], 1.0, rtol=1e-3)
+    # Turns add up over the gaps: nothing of the input is lost with a dropped frame.
+    yaw = np.degrees(np.arctan2(episode.pose[:, 0, 2], episode.pose[:, 2, 2]))
+    turned = np.diff(np.unwrap(yaw, period=360.0))
+    np.testing.assert_allclose(episode.look_deg[1:, 0], turned, atol=1e-3)
+
+
 def test_a_path_between_walls_is_recorded(game: Path, plugin_folder: Path, tmp_path: Path) -> None:
     """The synthetic camera walks by itself, keeps clear of the walls, loses no frame and stops at its end."""
     with backend(captures=tmp_path) as server:
@@ -392,8 +409,10 @@ def test_a_path_between_walls_is_recorded(game: Path, plugin_folder: Path, tmp_p
     places = episode.pose[:, :3, 3]
     assert np.abs(places[:, [0, 2]]).max() <= 4.0 - 0.3 + 1e-6, "0.3 m from the walls of a room of 8 x 8 m"
     np.testing.assert_allclose(places[:, 1], -1.6, atol=1e-6)
-    turned = np.abs(np.diff(episode.pose[:, 0, 2]))
-    assert turned.max() > 0.01
+    assert np.abs(np.diff(episode.pose[:, 0, 2])).max() > 0.01
+    for row in range(0, 150, 30):
+        ahead = episode.pose[row, 0, 2]
+        assert np.abs(episode.colour(row)[:, :, 0].astype(float) - (128 + 100 * ahead)).max() < 12, row
 
 
 def test_pressing_play_starts_a_backend(game: Path, plugin_folder: Path, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ public:
 		const double Milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - Before).count();
 		WorstTickMs = std::max(WorstTickMs, Milliseconds);
 		FTSTicker::GetCoreTicker().Tick(DeltaSeconds);
+		Stub::RenderThread::Get().Enqueue([](FRHICommandListImmediate&) { ++Stub::GpuFrame; });
 		return Allocations;
 	}
 

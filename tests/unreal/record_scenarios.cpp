@@ -69,6 +69,7 @@ void Scenario::Record(const Words& Arguments)
 {
 	UseAddress(Arguments.at(0));
 	const int Wanted = std::stoi(Arguments.at(2));
+	Stub::GpuLatency = std::stoi(Arguments.at(3));
 	Stub::DrawScene = Draw;
 	FStubGame Game;
 	AStubActor* Actor = Game.World->SpawnActor<AStubActor>();

@@ -20,7 +20,7 @@ namespace Scenario
 	void Play(const Words& Arguments);
 	/** ADDRESS: drives the world with a camera from an anchor, and shows it on a portal. */
 	void Camera(const Words& Arguments);
-	/** ADDRESS DATASET FRAMES: records the player's camera. */
+	/** ADDRESS DATASET FRAMES LATENCY: records the player's camera through a GPU that is so many frames late. */
 	void Record(const Words& Arguments);
 	/** ADDRESS DATASET FRAMES: records a path between walls. */
 	void Path(const Words& Arguments);

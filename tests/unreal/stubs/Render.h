@@ -1,5 +1,5 @@
 // Stub of Unreal's RHI, RenderCore, Renderer and of the parts of Engine that draw. There is one render thread, a real one; "GPU" work is
-// done on it at once, and read-backs are ready only after a few asks, as with a GPU.
+// done on it at once, and read-backs are ready only frames later, as with a GPU.
 
 #pragma once
 
@@ -111,6 +111,12 @@ using FTextureRHIRef = TRefCountPtr<FRHITexture>;
 class FTextureResource { public: virtual ~FTextureResource() = default; FTextureRHIRef TextureRHI; };
 class FTextureRenderTargetResource : public FTextureResource { public: FRHITexture* GetRenderTargetTexture() const { return TextureRHI; } };
 
+namespace Stub
+{
+	/** Frames that the "GPU" has finished, and after how many a read-back is there. */
+	inline std::atomic<long> GpuFrame{0};
+	inline std::atomic<long> GpuLatency{2};
+}
 class FRHIGPUTextureReadback
 {
 public:
@@ -127,16 +133,16 @@ public:
 		{
 			std::memcpy(Staging.data() + static_cast<std::size_t>(Y) * static_cast<std::size_t>(Pitch) * Source->BytesPerPixel, Source->Bytes.data() + static_cast<std::size_t>(Y) * Row, Row);
 		}
-		Asked = 0;
+		Begun = Stub::GpuFrame;
 	}
-	bool IsReady() { check(IsInRenderingThread()); return ++Asked > 2; }
+	bool IsReady() { check(IsInRenderingThread()); return Stub::GpuFrame >= Begun + Stub::GpuLatency; }
 	void* Lock(int32& OutRowPitchInPixels, int32* = nullptr) { check(IsInRenderingThread() && !bLocked); bLocked = true; OutRowPitchInPixels = Pitch; return Staging.data(); }
 	void Unlock() { check(bLocked); bLocked = false; }
 
 private:
 	std::vector<uint8> Staging;
 	int32 Pitch = 0;
-	int Asked = 0;
+	long Begun = 0;
 	bool bLocked = false;
 };
 

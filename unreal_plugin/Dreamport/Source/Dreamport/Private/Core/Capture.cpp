@@ -36,20 +36,23 @@ namespace Dreamport::Core
 
 	CaptureSlot* CaptureRing::Open()
 	{
-		const uint32_t Next = Written.load(std::memory_order_relaxed);
-		CaptureSlot& Slot = Ring[Next % Slots];
-		// The recorder counts a refusal and leaves a gap in the numbers; a full ring is its refusal too.
-		const int32_t Status = dp_recorder_acquire(Owner->Handle(), &Slot.Buffer);
-		if (Status == DP_OK && OnTheirWay() == Slots)
+		// The recorder counts a refusal and leaves a gap in the numbers; a full ring is its refusal too. In a full ring the next slot is the
+		// oldest one, which the render thread still reads: it is not touched.
+		dp_capture_buffer Buffer;
+		const int32_t Status = dp_recorder_acquire(Owner->Handle(), &Buffer);
+		if (Status == DP_OK && OnTheirWay() < Slots)
 		{
-			dp_recorder_cancel(Owner->Handle(), Slot.Buffer.lease);
-		}
-		else if (Status == DP_OK)
-		{
+			const uint32_t Next = Written.load(std::memory_order_relaxed);
+			CaptureSlot& Slot = Ring[Next % Slots];
+			Slot.Buffer = Buffer;
 			Slot.Index = Next % Slots;
 			Slot.Frame = Sized<dp_capture_frame>();
-			Slot.Frame.lease = Slot.Buffer.lease;
+			Slot.Frame.lease = Buffer.lease;
 			return &Slot;
+		}
+		if (Status == DP_OK)
+		{
+			dp_recorder_cancel(Owner->Handle(), Buffer.lease);
 		}
 		DroppedFrames.fetch_add(1, std::memory_order_relaxed);
 		return nullptr;
