@@ -20,7 +20,10 @@ endif()
 
 add_library(dreamport_exports INTERFACE)
 if(APPLE)
-  target_link_options(dreamport_exports INTERFACE -Wl,-dead_strip -Wl,-x "-Wl,-exported_symbol,_dp_*")
+  target_link_options(dreamport_exports INTERFACE -Wl,-dead_strip -Wl,-x)
+  if(NOT DREAMPORT_ZIG)  # Zig's linker knows no list of exports; visibility alone hides the rest there
+    target_link_options(dreamport_exports INTERFACE "-Wl,-exported_symbol,_dp_*")
+  endif()
 elseif(WIN32)
   # core.h marks its functions dllexport; then nothing else is exported.
   target_link_options(dreamport_exports INTERFACE -Wl,--gc-sections -Wl,--exclude-all-symbols -static -static-libgcc
