@@ -3,6 +3,7 @@
 # that folder: pictures, and report.json with what they show.
 extends Spatial
 
+const Things = preload("res://things.gd")
 const PORTAL = {
 	"RENDER_MODE": "unshaded, cull_disabled",
 	"VERTEX_MODE": "",
@@ -216,61 +217,6 @@ func neural_material(mode: Dictionary) -> ShaderMaterial:
 	return material
 
 
-func paint(colour: Color, glow: float = 0.0) -> SpatialMaterial:
-	var material = SpatialMaterial.new()
-	material.albedo_color = colour
-	material.roughness = 0.6
-	material.metallic_specular = 0.1
-	if glow > 0:
-		material.emission_enabled = true
-		material.emission = colour
-		material.emission_energy = glow
-	return material
-
-
-func add_mesh(parent: Spatial, mesh: Mesh, material: Material, at: Vector3) -> MeshInstance:
-	var instance = MeshInstance.new()
-	instance.mesh = mesh
-	instance.material_override = material
-	instance.translation = at
-	parent.add_child(instance)
-	return instance
-
-
-func add_box(parent: Spatial, size: Vector3, material: Material, at: Vector3) -> MeshInstance:
-	var mesh = CubeMesh.new()
-	mesh.size = size
-	return add_mesh(parent, mesh, material, at)
-
-
-func add_quad(parent: Spatial, size: Vector2, material: Material, at: Vector3) -> MeshInstance:
-	var mesh = QuadMesh.new()
-	mesh.size = size
-	return add_mesh(parent, mesh, material, at)
-
-
-func add_light(parent: Spatial, degrees: Vector3, energy: float, shadow: bool):
-	var light = DirectionalLight.new()
-	light.rotation_degrees = degrees
-	light.light_energy = energy
-	light.shadow_enabled = shadow
-	light.directional_shadow_mode = DirectionalLight.SHADOW_ORTHOGONAL
-	light.directional_shadow_max_distance = 15
-	parent.add_child(light)
-
-
-func surround(parent: Spatial, sky: Color, ambient: Color, energy: float):
-	var environment = Environment.new()
-	environment.background_mode = Environment.BG_COLOR
-	environment.background_color = sky
-	environment.ambient_light_color = ambient
-	environment.ambient_light_energy = energy
-	environment.ambient_light_sky_contribution = 0
-	var world = WorldEnvironment.new()
-	world.environment = environment
-	parent.add_child(world)
-
-
 # ---------------------------------------------------------------- the play
 
 
@@ -296,27 +242,27 @@ func portal():
 	put_level(SEEN_THROUGH_PORTAL)
 	var room = Spatial.new()
 	add_child(room)
-	surround(room, Color(0.16, 0.19, 0.27), Color(0.5, 0.6, 1.0), 0.25)
-	add_light(room, Vector3(-52, 38, 0), 0.55, true)
+	Things.surround(room, Color(0.16, 0.19, 0.27), Color(0.5, 0.6, 1.0), 0.25)
+	Things.add_light(room, Vector3(-52, 38, 0), 0.55, true)
 	for x in range(-6, 7):
 		for z in range(-10, 2):
-			var tile = paint(Color(0.72, 0.7, 0.66) if (x + z) % 2 == 0 else Color(0.52, 0.51, 0.5))
-			add_box(room, Vector3(1, 0.1, 1), tile, Vector3(x, -0.05, z))
-	var glow = paint(Color(0.1, 0.75, 0.95), 0.9)
+			var tile = Things.paint(Color(0.72, 0.7, 0.66) if (x + z) % 2 == 0 else Color(0.52, 0.51, 0.5))
+			Things.add_box(room, Vector3(1, 0.1, 1), tile, Vector3(x, -0.05, z))
+	var glow = Things.paint(Color(0.1, 0.75, 0.95), 0.9)
 	for side in [-1, 1]:
-		add_box(room, Vector3(0.08, OPENING.y + 0.08, 0.14), glow, Vector3(side * (OPENING.x / 2 + 0.04), OPENING.y / 2 + 0.04, -3))
-	add_box(room, Vector3(OPENING.x, 0.08, 0.14), glow, Vector3(0, OPENING.y + 0.04, -3))
-	add_quad(room, OPENING, neural_material(PORTAL), Vector3(0, OPENING.y / 2, -3))
+		Things.add_box(room, Vector3(0.08, OPENING.y + 0.08, 0.14), glow, Vector3(side * (OPENING.x / 2 + 0.04), OPENING.y / 2 + 0.04, -3))
+	Things.add_box(room, Vector3(OPENING.x, 0.08, 0.14), glow, Vector3(0, OPENING.y + 0.04, -3))
+	Things.add_quad(room, OPENING, neural_material(PORTAL), Vector3(0, OPENING.y / 2, -3))
 	var shine = OmniLight.new()
 	shine.light_color = glow.albedo_color
 	shine.translation = Vector3(0, 1.2, -2.4)
 	room.add_child(shine)
-	var cube = add_box(room, Vector3(0.6, 0.6, 0.6), paint(Color(0.95, 0.42, 0.08)), Vector3(0.75, 0.3, -2.35))
+	var cube = Things.add_box(room, Vector3(0.6, 0.6, 0.6), Things.paint(Color(0.95, 0.42, 0.08)), Vector3(0.75, 0.3, -2.35))
 	cube.rotation_degrees = Vector3(0, 28, 0)
 	var ball_mesh = SphereMesh.new()
 	ball_mesh.radius = 0.22
 	ball_mesh.height = 0.44
-	var ball = add_mesh(room, ball_mesh, paint(Color(0.93, 0.92, 0.88)), Vector3(-1.15, 0.22, -2.2))
+	var ball = Things.add_mesh(room, ball_mesh, Things.paint(Color(0.93, 0.92, 0.88)), Vector3(-1.15, 0.22, -2.2))
 
 	camera.translation = Vector3(-0.15, EYE, 0.3)
 	yield(frames_of_this_place(), "completed")
@@ -376,11 +322,11 @@ func depth_composite():
 	put_level(SEEN_IN_HALL)
 	var stage = Spatial.new()
 	add_child(stage)
-	surround(stage, Color(0.2, 0.2, 0.2), Color(1, 0.95, 0.9), 0.15)
-	add_light(stage, Vector3(-48, 30, 0), 0.55, true)
+	Things.surround(stage, Color(0.2, 0.2, 0.2), Color(1, 0.95, 0.9), 0.15)
+	Things.add_light(stage, Vector3(-48, 30, 0), 0.55, true)
 	camera.translation = Vector3(0, EYE, 0)
 	camera.rotation_degrees = Vector3.ZERO
-	var screen = add_quad(stage, Vector2(2, 2), neural_material(COMPOSITE), Vector3.ZERO)
+	var screen = Things.add_quad(stage, Vector2(2, 2), neural_material(COMPOSITE), Vector3.ZERO)
 	screen.extra_cull_margin = 16384
 	yield(frames_of_this_place(), "completed")
 	takes_frames = false
@@ -392,7 +338,7 @@ func depth_composite():
 	var wall = flattest_place()
 	var ray = camera.project_ray_normal(wall.pixel)
 	ray /= -ray.z # of length 1 along the camera's axis, which is -z here
-	var cube = add_box(stage, Vector3.ONE * 0.36, paint(Color(0.95, 0.42, 0.08)), Vector3.ZERO)
+	var cube = Things.add_box(stage, Vector3.ONE * 0.36, Things.paint(Color(0.95, 0.42, 0.08)), Vector3.ZERO)
 	for place in [["behind", 0.8], ["before", -0.8]]:
 		cube.translation = camera.translation + ray * (wall.metres + place[1])
 		var about = {"cube": on_screen(cube.translation), "metres": wall.metres + place[1], "wall": wall.metres}
@@ -408,13 +354,13 @@ func exhibits(stage: Spatial) -> Spatial:
 	stage.add_child(things)
 	var from = Vector3(-2.7, 1.2, -3.0)
 	var to = Vector3(0.35, 1.6, -4.9)
-	var beam = add_box(things, Vector3(0.14, 0.14, from.distance_to(to)), paint(Color(0.9, 0.75, 0.1)), Vector3.ZERO)
+	var beam = Things.add_box(things, Vector3(0.14, 0.14, from.distance_to(to)), Things.paint(Color(0.9, 0.75, 0.1)), Vector3.ZERO)
 	beam.look_at_from_position((from + to) / 2, to, Vector3.UP)
 	var ball = SphereMesh.new()
 	ball.radius = 0.5
 	ball.height = 1.0
-	add_mesh(things, ball, paint(Color(0.1, 0.75, 0.9)), Vector3(0.2, 1.0, -6.4))
-	var cube = add_box(things, Vector3.ONE * 0.5, paint(Color(0.95, 0.42, 0.08)), Vector3(-0.65, 0.25, -2.75))
+	Things.add_mesh(things, ball, Things.paint(Color(0.1, 0.75, 0.9)), Vector3(0.2, 1.0, -6.4))
+	var cube = Things.add_box(things, Vector3.ONE * 0.5, Things.paint(Color(0.95, 0.42, 0.08)), Vector3(-0.65, 0.25, -2.75))
 	cube.rotation_degrees = Vector3(0, 25, 0)
 	return things
 
