@@ -48,6 +48,7 @@ INFO = DatasetInfo(
     colour_codec="mjpeg",
     depth="inverse",
     depth_near_m=NEAR_M,
+    depth_codec="ffvhuff",
 )
 
 

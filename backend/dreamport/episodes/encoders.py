@@ -16,32 +16,34 @@ from dreamport.episodes.matroska import Track
 MANY_PIXELS = 500_000
 SLICES = 4
 
-Kind = Literal["ffv1 depth", "utvideo colour"]
+Kind = Literal["depth", "colour"]
 
 
 class PictureEncoder:
-    """Codes pictures of one kind: 16-bit depth ``[H, W]`` by FFV1 (RFC 9043), or colour ``[H, W, 4]`` RGBA
-    by Ut Video, which is six times as fast as FFV1 and a seventh larger; its alpha is left out.
+    """Codes pictures of one kind: 16-bit depth ``[H, W]`` by FFmpeg's HuffYUV with plane prediction (inverse
+    depth of a flat surface is a plane), or colour ``[H, W, 4]`` RGBA by Ut Video, without its alpha.
+
+    A game runs on the same machine, so both are chosen for speed: five to twelve times that of FFV1, and
+    larger by 15 % for colour, 20 % (detailed) to fivefold (smooth) for depth.
     """
 
     def __init__(self, kind: Kind, size: tuple[int, int], frame_rate: Fraction) -> None:
-        depth = kind == "ffv1 depth"
+        depth = kind == "depth"
         self._given, self._coded = ("gray16le", "gray16le") if depth else ("rgba", "gbrp")
-        context: Any = av.CodecContext.create("ffv1" if depth else "utvideo", "w")
+        context: Any = av.CodecContext.create("ffvhuff" if depth else "utvideo", "w")
         context.width, context.height = size
         context.pix_fmt, context.time_base, context.framerate = self._coded, 1 / frame_rate, frame_rate
         context.gop_size = 1
         context.thread_type = "SLICE"
         context.thread_count = min(SLICES, os.cpu_count() or 1) if size[0] * size[1] >= MANY_PIXELS else 1
         if depth:
-            context.options = {"level": "3", "slices": str(SLICES), "slicecrc": "1"}
+            context.options = {"pred": "plane"}
         context.open()
         self._context = context
         self._count = 0
-        private = bytes(context.extradata or b"")
-        if not depth:
-            private = _bitmap_info(size, b"ULRG", private)
-        self.track = Track("V_FFV1" if depth else "V_MS/VFW/FOURCC", private, *size, frame_rate)
+        name, bits = (b"FFVH", 16) if depth else (b"ULRG", 24)
+        private = _bitmap_info(size, name, bits, bytes(context.extradata or b""))
+        self.track = Track("V_MS/VFW/FOURCC", private, *size, frame_rate)
 
     def encode(self, picture: NDArray[Any]) -> bytes:
         """One picture's bytes."""
@@ -59,12 +61,11 @@ def jpeg_track(size: tuple[int, int], frame_rate: Fraction) -> Track:
     return Track("V_MJPEG", b"", *size, frame_rate)
 
 
-def _bitmap_info(size: tuple[int, int], name: bytes, extra: bytes) -> bytes:
+def _bitmap_info(size: tuple[int, int], name: bytes, bits: int, extra: bytes) -> bytes:
     """What Matroska wants of a codec without an ID of its own: a BITMAPINFOHEADER, then the codec's own."""
     width, height = size
-    return (
-        struct.pack(
-            "<IiiHH4sIiiII", 40 + len(extra), width, height, 1, 24, name, width * height * 3, 0, 0, 0, 0
-        )
-        + extra
+    picture_bytes = width * height * bits // 8
+    header = struct.pack(
+        "<IiiHH4sIiiII", 40 + len(extra), width, height, 1, bits, name, picture_bytes, 0, 0, 0, 0
     )
+    return header + extra

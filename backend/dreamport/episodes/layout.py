@@ -32,6 +32,7 @@ COLOUR, DEPTH = "observation.colour", "observation.depth"
 DEPTH_UNITS_PER_METRE = 1000.0  # 16 bits of millimetres; 0 means no surface (sky or beyond 65 m)
 
 ColourCodec = Literal["ffv1", "hevc", "mjpeg", "utvideo"]
+DepthCodec = Literal["ffv1", "ffvhuff"]
 DepthKind = Literal["millimetres", "inverse", "none"]
 
 
@@ -57,6 +58,7 @@ class DatasetInfo:
     colour_codec: ColourCodec = "ffv1"
     depth: DepthKind = "millimetres"
     depth_near_m: float = 0.0
+    depth_codec: DepthCodec = "ffv1"
 
     @property
     def lossless(self) -> bool:
@@ -71,7 +73,7 @@ class DatasetInfo:
     def to_json(self) -> dict[str, Any]:
         """Content of ``meta/info.json``."""
         video = {"shape": [self.height, self.width, 3], "dtype": "video", "codec": self.colour_codec}
-        depth_video = {**video, "shape": [self.height, self.width, 1], "codec": "ffv1"}
+        depth_video = {**video, "shape": [self.height, self.width, 1], "codec": self.depth_codec}
         depth_video["pixel_format"] = "gray16le"
         return {
             "codebase_version": "v3.0",
@@ -130,8 +132,10 @@ class DatasetInfo:
             fx, fy, cx, cy = (float(v) for v in value["intrinsics"])
             codec = value["features"][COLOUR]["codec"]
             depth = value["depth"].get("encoding", "millimetres")
-            if codec not in get_args(ColourCodec) or depth not in get_args(DepthKind):
-                raise ValueError(f"colour codec {codec!r}, depth {depth!r}")
+            depth_codec = value["features"].get(DEPTH, {}).get("codec", "ffv1")
+            for name, known in ((codec, ColourCodec), (depth, DepthKind), (depth_codec, DepthCodec)):
+                if name not in get_args(known):
+                    raise ValueError(name)
             return DatasetInfo(
                 name=value["name"],
                 licence=value["licence"],
@@ -145,6 +149,7 @@ class DatasetInfo:
                 colour_codec=cast(ColourCodec, codec),
                 depth=cast(DepthKind, depth),
                 depth_near_m=float(value["depth"].get("near_m", 0.0)),
+                depth_codec=cast(DepthCodec, depth_codec),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(

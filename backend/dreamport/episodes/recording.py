@@ -120,10 +120,8 @@ class Recording:
     def _open(self) -> None:
         info, folder = self.plan.info, self.folder
         size, rate = (info.width, info.height), info.video_rate
-        self._colour_encoder = (
-            PictureEncoder("utvideo colour", size, rate) if self.plan.colour == "rgba" else None
-        )
-        self._depth_encoder = PictureEncoder("ffv1 depth", size, rate) if info.depth != "none" else None
+        self._colour_encoder = PictureEncoder("colour", size, rate) if self.plan.colour == "rgba" else None
+        self._depth_encoder = PictureEncoder("depth", size, rate) if info.depth != "none" else None
         colour_track = self._colour_encoder.track if self._colour_encoder else jpeg_track(size, rate)
         depth_track = self._depth_encoder.track if self._depth_encoder else None
         self._reserved = 0

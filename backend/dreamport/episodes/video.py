@@ -1,7 +1,8 @@
 """The videos of an episode, through PyAV.
 
-Recordings are FFV1 or Ut Video: lossless, and every frame stands on its own; or the JPEGs that a recorder
-sent. Small copies hold their colour as H.265 4:4:4 with few key frames; their depth stays lossless.
+Recordings are FFV1, Ut Video or FFmpeg's HuffYUV: lossless, and every frame stands on its own; or the JPEGs
+that a recorder sent. Small copies hold their colour as H.265 4:4:4 with few key frames; their depth stays
+lossless.
 """
 
 from __future__ import annotations

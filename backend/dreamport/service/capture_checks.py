@@ -94,6 +94,7 @@ def check_begin(
         colour_codec="mjpeg" if jpeg else "utvideo",
         depth="inverse" if depth else "none",
         depth_near_m=near_m,
+        depth_codec="ffvhuff" if depth else "ffv1",
     )
     if begin.seed >= 1 << 63:
         raise invalid("begin.seed", "not below 2^63")
