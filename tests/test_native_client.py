@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import requires
 from dreamport.generator.types import FrameControl
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service import PlayClient, ServerOptions, running_server
@@ -82,6 +84,14 @@ def assert_is_stub_frame(frame: NativeFrame, seed: int, start: str, tolerance: i
     assert frame.depth is not None
     assert np.array_equal(frame.depth, encode_inverse_depth(metres, NEAR_M))
     assert np.isinf(frame.depth_metres()[0]).all()
+
+
+def test_the_messages_are_generated_from_the_contract() -> None:
+    requires.package("nanopb", extra="nanopb==0.4.9.1")
+    requires.package("grpc_tools", extra="dev")
+    generate = Path(__file__).resolve().parent.parent / "native" / "proto" / "generate.py"
+    done = subprocess.run([sys.executable, generate, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # --- frames

@@ -69,6 +69,9 @@ class Client final : public Link {
     void break_contract(const char* what) noexcept;
     void note_presented(std::uint64_t frame_id, std::int64_t client_time_ns) noexcept;
 
+    static constexpr std::size_t max_pixels_bytes = std::size_t{256} << 20;
+    static constexpr std::size_t max_frame_overhead = 64 << 10;  // everything of a frame's message but its pixels
+
     const dp_client_options options_;
     const bool loopback_;
     const bool began_with_token_;
