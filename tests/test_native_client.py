@@ -38,7 +38,7 @@ from dreamport_tools.native_core.library import Event, EventKind
 from native_backend import Backend, backend, wait_for
 from stubs import NEAR_M, StubGenerator, StubSource, stub_world
 
-QUICK = {"backoff_ms": (5, 40)}
+QUICK: dict[str, Any] = {"backoff_ms": (5, 40)}
 JUMP = 4
 
 
@@ -180,8 +180,8 @@ def test_four_frames_may_be_lent_and_stay_as_they_are(library: NativeLibrary, he
 
 
 def test_nothing_is_allocated_after_the_first_frames(library: NativeLibrary, here: Backend) -> None:
-    for options in ({"transport": "shm"}, {"transport": "inline", "colour": "jpeg"}):
-        with NativeClient(library, here.address, depth=True, **options) as client:
+    for transport, colour in (("shm", "default"), ("inline", "jpeg")):
+        with NativeClient(library, here.address, depth=True, transport=transport, colour=colour) as client:
             client.wait(lambda: client.statistics().frames_received >= 3, 10, "three frames")
             begin = client.statistics().allocations
             frames = [client.next_frame() for _ in range(4)]
@@ -301,7 +301,10 @@ def test_input_is_applied_exactly_once_across_twenty_cuts(library: NativeLibrary
     with backend(source) as here, NativeClient(library, here.cable_address, **QUICK) as client:
         client.wait_ready()
         (player,) = source.players()
-        jumps = lambda: sum(1 for control in list(player.controls) if control.buttons & JUMP)  # noqa: E731
+
+        def jumps() -> int:
+            return sum(1 for control in list(player.controls) if control.buttons & JUMP)
+
         rng = random.Random(1)
         turned, pressed, samples, mismatched = 0.0, 0, 0, 0
         for cut in range(1, 21):
@@ -532,7 +535,11 @@ def test_nobody_waits_for_a_client_to_end(library: NativeLibrary) -> None:
     with backend() as here:
         source = here.source
         hold = threading.Event()
-        source.opened["stub"].before_step = lambda generator: hold.wait(5) and None
+
+        def wait(generator: StubGenerator) -> None:
+            hold.wait(5)
+
+        source.opened["stub"].before_step = wait
         client = NativeClient(library, here.address)
         client.wait_ready()
         begin = time.perf_counter()
@@ -597,7 +604,7 @@ def test_statistics_tell_what_happens(library: NativeLibrary, here: Backend) -> 
         def play() -> bool:
             client.control(look=(0.5, 0.0))
             client.next_frame().release()
-            return client.statistics().server_fps > 0
+            return bool(client.statistics().server_fps > 0)
 
         wait_for(play, "the server's statistics")
         wait_for(lambda: play() and client.statistics().fps > 50, "a rate")
