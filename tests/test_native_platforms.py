@@ -5,6 +5,7 @@ by the Windows library under Wine, and where a fresh build is installed.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import re
@@ -27,6 +28,8 @@ NATIVE = core_header.HEADER.parents[2]
 MINGW = "x86_64-w64-mingw32-"
 STRICT = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{NATIVE / 'include'}")
 RUN_TIMEOUT_S = 120.0
+
+pytestmark = pytest.mark.timeout(1200)  # the first test of a machine builds BoringSSL for Windows
 
 SYSTEM_LIBRARIES = {
     "libc.so.6",
@@ -275,6 +278,18 @@ class TestInstall:
             for copy in copies:
                 assert copy.read_bytes() == native_library.read_bytes()
                 assert sorted(path.name for path in copy.parent.iterdir()) == ["libdreamport_core.so"]
+
+    def test_unreals_linker_gets_an_import_library(
+        self, windows_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compiler = requires.program(f"{MINGW}gcc", package="gcc-mingw-w64-x86-64")
+        monkeypatch.syspath_prepend(str(NATIVE))
+        platforms = importlib.import_module("platforms")
+        assert platforms.exported_functions() == core_header.functions()
+        library = platforms.import_library("windows-x64", windows_library.name, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["dreamport_core.lib"]
+        source = str(NATIVE / "tests" / "exchange.c")
+        subprocess.run([compiler, *STRICT, source, "-o", tmp_path / "exchange.exe", library], check=True)
 
     def test_installed_libraries_are_not_committed(self) -> None:
         git = requires.program("git", package="git")
