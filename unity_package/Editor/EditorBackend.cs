@@ -14,6 +14,8 @@ namespace Dreamport.Editor
     [InitializeOnLoad]
     public static class EditorBackend
     {
+        const string StartedKey = "Dreamport.Backend", AttachAgain = "attach";
+
         static BackendLauncher? _launcher;
 
         static EditorBackend()
@@ -22,6 +24,7 @@ namespace Dreamport.Editor
             EditorApplication.quitting += Quit;
             EditorApplication.playModeStateChanged += OnPlayMode;
             AssemblyReloadEvents.beforeAssemblyReload += BeforeReload;
+            GoOn();
             if (NativeCore.IsUsable)
             {
                 var difference = LayoutCheck.Fields();
@@ -111,11 +114,30 @@ namespace Dreamport.Editor
 
         static void BeforeReload()
         {
-            // A backend that runs goes on: after the reload it is attached to again.
             DreamportWorld.DetachForReload();
+            // A backend that was started goes on, also one that is not ready yet: entering play mode reloads the scripts too.
+            if (_launcher != null && _launcher.ProcessId != 0)
+                SessionState.SetString(StartedKey, $"{_launcher.ProcessId} {_launcher.LogFile}");
+            else if (_launcher != null && _launcher.Phase != BackendPhase.Failed)
+                SessionState.SetString(StartedKey, AttachAgain);
             _launcher?.Dispose();
             _launcher = null;
             NativeCore.ReleaseAll();
+        }
+
+        /// <summary>After a reload: with the backend that was started or attached to before it.</summary>
+        static void GoOn()
+        {
+            var started = SessionState.GetString(StartedKey, "");
+            SessionState.EraseString(StartedKey);
+            if (started.Length == 0)
+                return;
+            _launcher = new BackendLauncher(MakeSettings(DreamportProjectSettings.instance));
+            var space = started.IndexOf(' ');
+            if (started != AttachAgain && space > 0 && int.TryParse(started.Substring(0, space), out var processId))
+                _launcher.Adopt(processId, started.Substring(space + 1));
+            else
+                _launcher.Ensure();
         }
 
         static void Quit()

@@ -2,10 +2,12 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using Dreamport.Editor;
 using Dreamport.Internal;
 using Dreamport.Interop;
 using NUnit.Framework;
 using Unity.Collections.LowLevel.Unsafe;
+using UnityEditor;
 using UnityEngine;
 using UnityEngine.Rendering;
 using UnityEngine.Rendering.Universal;
@@ -69,6 +71,45 @@ namespace Dreamport.Live
         }
 
         [Test]
+        public void PressingPlayStartsABackendThatTheReloadOfTheScriptsDoesNotEnd()
+        {
+            System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(EditorBackend).TypeHandle);
+            var settings = DreamportProjectSettings.instance;
+            settings.StartWithPlay = true;
+            settings.Address = $"127.0.0.1:{Backend.FreePort()}";
+            settings.BackendCommand = Command();
+            try
+            {
+                EditorApplication.StubPlayMode(PlayModeStateChange.ExitingEditMode);
+                Wait.Until(() => EditorBackend.Launcher!.Phase == BackendPhase.Starting, () => EditorApplication.update(),
+                    () => EditorBackend.Launcher!.Message);
+                var process = EditorBackend.Launcher!.ProcessId;
+                AssemblyReloadEvents.StubReload();
+                Assert.That(NativeCore.LiveObjects, Is.EqualTo(0));
+                // What the new domain does first.
+                typeof(EditorBackend).GetMethod("GoOn", System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic)!
+                    .Invoke(null, null);
+                var world = Scene.Make<DreamportWorld>("world");
+                world.Address = settings.Address;
+                Scene.Send(world, "OnEnable");
+                Wait.Until(() => world.HasFrame && EditorBackend.Launcher!.Phase == BackendPhase.Ready, () =>
+                {
+                    EditorApplication.update();
+                    Scene.Send(world, "Update");
+                }, () => $"{EditorBackend.Launcher!.Message} {world.Message}", 60);
+                Assert.That(EditorBackend.Launcher!.ProcessId, Is.EqualTo(process), "the one that was started");
+                Assert.That(EditorBackend.Launcher.Line!.Executor.Name, Is.Not.Empty);
+                Scene.Send(world, "OnDisable");
+            }
+            finally
+            {
+                EditorBackend.Stop();
+                settings.StartWithPlay = false;
+                settings.Address = "";
+            }
+        }
+
+        [Test]
         public void ACommandThatEndsOrIsNotThereIsExplained()
         {
             var settings = new LauncherSettings
@@ -91,7 +132,7 @@ namespace Dreamport.Live
                 launcher.Ensure();
                 Wait.Until(() => !launcher.IsBusy, launcher.Update, () => launcher.Message);
                 Assert.That(launcher.Phase, Is.EqualTo(BackendPhase.Failed));
-                Assert.That(launcher.Message, Does.Contain("ended with code"));
+                Assert.That(launcher.Message, Does.Contain("ended before it was ready"));
             }
         }
 
@@ -130,10 +171,8 @@ namespace Dreamport.Live
         [Test]
         public void TheRecorderComponentWritesAnEpisode()
         {
-            var captures = Environment.GetEnvironmentVariable("DREAMPORT_CAPTURES") ??
-                Path.Combine(Path.GetTempPath(), "dreamport-captures-" + Path.GetRandomFileName());
             const int frames = 60;
-            using (var backend = Backend.Serve("--port", "0", "--captures", captures))
+            using (var backend = Backend.Serve("--port", "0", "--captures", Captures))
             {
                 var camera = Scene.Make<Camera>("camera");
                 Camera.main = camera;
@@ -168,7 +207,7 @@ namespace Dreamport.Live
         [Test]
         public void ARecordingOfBlackPicturesSaysSo()
         {
-            using (var backend = Backend.Serve("--port", "0", "--captures", Path.Combine(Path.GetTempPath(), Path.GetRandomFileName())))
+            using (var backend = Backend.Serve("--port", "0", "--captures", Captures))
             {
                 var camera = Scene.Make<Camera>("camera");
                 Camera.main = camera;
@@ -214,6 +253,10 @@ namespace Dreamport.Live
             AsyncGPUReadback.WaitAllRequests();
             Scene.Send(recorder, "Update");
         }
+
+        /// <summary>Where pytest looks for the recordings.</summary>
+        static string Captures => Environment.GetEnvironmentVariable("DREAMPORT_CAPTURES") ??
+            throw new InvalidOperationException("DREAMPORT_CAPTURES names no folder");
 
         /// <summary>The `dreamport` command beside the interpreter.</summary>
         static string Command() => Path.Combine(Path.GetDirectoryName(Backend.Python)!, "dreamport");

@@ -160,6 +160,17 @@ namespace UnityEditor
         public IEnumerable<string> keywords { get; set; }
     }
 
+    public static class SessionState
+    {
+        static readonly Dictionary<string, string> Values = new Dictionary<string, string>();
+
+        public static void SetString(string key, string value) => Values[key] = value;
+
+        public static string GetString(string key, string defaultValue) => Values.TryGetValue(key, out var value) ? value : defaultValue;
+
+        public static void EraseString(string key) => Values.Remove(key);
+    }
+
     public static class SettingsService
     {
         public static EditorWindow OpenProjectSettings(string settingsPath) => null;

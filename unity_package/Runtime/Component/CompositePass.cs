@@ -51,7 +51,6 @@ namespace Dreamport
             description.name = "_DreamportComposite";
             description.clearBuffer = false;
             description.msaaSamples = MSAASamples.None;
-            description.depthBufferBits = DepthBits.None;
             var destination = renderGraph.CreateTexture(description);
 
             using (var builder = renderGraph.AddRasterRenderPass<PassData>("Dreamport Composite", out var data))

@@ -1,6 +1,5 @@
 #nullable enable
 using System;
-using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
@@ -51,11 +50,9 @@ namespace Dreamport.Internal
 
         readonly LauncherSettings _settings;
         readonly Stopwatch _clock = new Stopwatch();
-        readonly ConcurrentQueue<string> _output = new ConcurrentQueue<string>();
-        readonly ConcurrentQueue<string> _errors = new ConcurrentQueue<string>();
         readonly Queue<string> _log = new Queue<string>();
         BackendQuery? _query;
-        Process? _process;
+        BackendProcess? _process;
 
         /// <summary>Nothing happens before <see cref="Ensure"/>.</summary>
         public BackendLauncher(LauncherSettings settings) => _settings = settings;
@@ -66,8 +63,10 @@ namespace Dreamport.Internal
         public string Message { get; private set; } = "";
         /// <summary>Whether the backend was started here; false when it was there already.</summary>
         public bool StartedHere { get; private set; }
-        /// <summary>Process id of the backend that was started here; 0 else.</summary>
-        public int ProcessId { get; private set; }
+        /// <summary>Process id of what was started here; 0 else.</summary>
+        public int ProcessId => _process?.ProcessId ?? 0;
+        /// <summary>File with the output of what was started here; "" else.</summary>
+        public string LogFile => _process?.LogFile ?? "";
         /// <summary>What its line said; null when it was there already.</summary>
         public ServeLine? Line { get; private set; }
         /// <summary>Worlds of the backend that answered.</summary>
@@ -76,7 +75,7 @@ namespace Dreamport.Internal
         public double SecondsInPhase => _clock.Elapsed.TotalSeconds;
         /// <summary>Whether something is under way.</summary>
         public bool IsBusy => Phase == BackendPhase.Asking || Phase == BackendPhase.Starting;
-        /// <summary>The last lines the backend wrote to its error stream.</summary>
+        /// <summary>The last lines the backend wrote.</summary>
         public IReadOnlyCollection<string> Log => _log;
 
         /// <summary>Attaches to the backend, or starts it. Does nothing while that is under way.</summary>
@@ -87,15 +86,23 @@ namespace Dreamport.Internal
             Ask($"Looking for a backend at {_settings.Endpoint.EffectiveAddress}.");
         }
 
+        /// <summary>Goes on with a backend that was started before the scripts were reloaded, in whatever phase it is now.</summary>
+        public void Adopt(int processId, string logFile)
+        {
+            if (IsBusy || _process != null)
+                return;
+            _process = BackendProcess.Find(processId, logFile);
+            StartedHere = _process != null;
+            if (StartedHere)
+                Enter(BackendPhase.Starting, "Going on with the backend that is starting.");
+            else
+                Ensure();
+        }
+
         /// <summary>Once an editor frame.</summary>
         public void Update()
         {
-            while (_errors.TryDequeue(out var line))
-            {
-                _log.Enqueue(line);
-                if (_log.Count > KeptLines)
-                    _log.Dequeue();
-            }
+            Listen();
             switch (Phase)
             {
                 case BackendPhase.Asking:
@@ -123,26 +130,17 @@ namespace Dreamport.Internal
             _query = null;
             if (_process == null)
                 return;
-            try
-            {
-                if (!_process.HasExited)
-                    _process.Kill();
-            }
-            catch (InvalidOperationException)
-            {
-                // It ended in between.
-            }
+            _process.Kill();
             ForgetProcess();
+            StartedHere = false;
             Enter(BackendPhase.Idle, "The backend was stopped.");
         }
 
-        /// <summary>Lets go of everything. A backend that runs goes on: it ends with the editor.</summary>
+        /// <summary>Lets go of everything. A backend that was started goes on, also one that is not ready yet: it ends with the editor.</summary>
         public void Dispose()
         {
             _query?.Dispose();
             _query = null;
-            if (Phase == BackendPhase.Starting)
-                StopStarted();
             ForgetProcess();
         }
 
@@ -194,13 +192,9 @@ namespace Dreamport.Internal
             }
             try
             {
-                _process = Process.Start(StartInfo(command)) ?? throw new InvalidOperationException("nothing was started");
-                _process.OutputDataReceived += (_, line) => Keep(_output, line.Data);
-                _process.ErrorDataReceived += (_, line) => Keep(_errors, line.Data);
-                _process.BeginOutputReadLine();
-                _process.BeginErrorReadLine();
+                _process = BackendProcess.Start(command, Arguments());
                 StartedHere = true;
-                ProcessId = _process.Id;
+                Line = null;
                 Enter(BackendPhase.Starting, $"Starting {command}.");
             }
             catch (Exception error) when (error is InvalidOperationException || error is System.ComponentModel.Win32Exception)
@@ -210,52 +204,59 @@ namespace Dreamport.Internal
             }
         }
 
-        ProcessStartInfo StartInfo(string command)
+        List<string> Arguments()
         {
-            var start = new ProcessStartInfo(command)
-            {
-                UseShellExecute = false,
-                CreateNoWindow = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            };
-            start.ArgumentList.Add("serve");
+            var arguments = new List<string> { "serve" };
             if (_settings.World.Length > 0)
-                start.ArgumentList.Add(_settings.World);
-            start.ArgumentList.Add("--json");
-            start.ArgumentList.Add("--host");
-            start.ArgumentList.Add(_settings.Endpoint.Host == "localhost" ? "127.0.0.1" : _settings.Endpoint.Host);
-            start.ArgumentList.Add("--port");
-            start.ArgumentList.Add(_settings.Endpoint.Port.ToString(CultureInfo.InvariantCulture));
+                arguments.Add(_settings.World);
+            arguments.Add("--json");
+            arguments.Add("--host");
+            arguments.Add(_settings.Endpoint.Host == "localhost" ? "127.0.0.1" : _settings.Endpoint.Host);
+            arguments.Add("--port");
+            arguments.Add(_settings.Endpoint.Port.ToString(CultureInfo.InvariantCulture));
             if (_settings.CapturesFolder.Length > 0)
             {
-                start.ArgumentList.Add("--captures");
-                start.ArgumentList.Add(_settings.CapturesFolder);
+                arguments.Add("--captures");
+                arguments.Add(_settings.CapturesFolder);
             }
             if (_settings.ParentProcessId > 0)
             {
-                start.ArgumentList.Add("--exit-with");
-                start.ArgumentList.Add(_settings.ParentProcessId.ToString(CultureInfo.InvariantCulture));
+                arguments.Add("--exit-with");
+                arguments.Add(_settings.ParentProcessId.ToString(CultureInfo.InvariantCulture));
             }
-            return start;
+            return arguments;
+        }
+
+        /// <summary>Takes what the backend wrote: its ready line, and the last of everything else.</summary>
+        void Listen()
+        {
+            if (_process == null)
+                return;
+            foreach (var line in _process.NewLines())
+            {
+                if (ServeLine.TryParse(line) is ServeLine ready)
+                {
+                    Line = ready;
+                    continue;
+                }
+                _log.Enqueue(line);
+                if (_log.Count > KeptLines)
+                    _log.Dequeue();
+            }
         }
 
         void HearProcess()
         {
-            while (_output.TryDequeue(out var text))
+            if (Line != null)
             {
-                if (!(ServeLine.TryParse(text) is ServeLine line))
-                    continue;
-                Line = line;
                 Ask("The backend is up; asking for its worlds.");
-                return;
             }
-            if (_process!.HasExited)
+            else if (_process!.HasExited)
             {
-                var code = _process.ExitCode;
+                Listen();
                 ForgetProcess();
                 StartedHere = false;
-                Enter(BackendPhase.Failed, $"The backend ended with code {code} before it was ready: {LastError()}");
+                Enter(BackendPhase.Failed, $"The backend ended before it was ready: {LastError()}");
             }
             else if (SecondsInPhase > _settings.StartTimeoutSeconds)
             {
@@ -290,13 +291,6 @@ namespace Dreamport.Internal
         {
             _process?.Dispose();
             _process = null;
-            ProcessId = 0;
-        }
-
-        static void Keep(ConcurrentQueue<string> lines, string? line)
-        {
-            if (line != null && lines.Count < 1000)
-                lines.Enqueue(line);
         }
     }
 }
