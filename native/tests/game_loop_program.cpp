@@ -119,14 +119,14 @@ std::string quoted(const char* text) {
 }
 
 // The functions of the library, by name.
-#define DREAMPORT_CALLS(X)                                                                             \
-    X(dp_status_text)                                                                                  \
-    X(dp_shutdown)                                                                                     \
-    X(dp_client_create)                                                                                \
-    X(dp_client_destroy)                                                                               \
-    X(dp_client_status)                                                                                \
-    X(dp_client_control) X(dp_client_acquire_frame) X(dp_client_release_frame) X(dp_client_poll_event) \
-        X(dp_client_statistics)
+#define DREAMPORT_CALLS(X) \
+    X(dp_status_text)      \
+    X(dp_shutdown)         \
+    X(dp_client_create)    \
+    X(dp_client_destroy)   \
+    X(dp_client_status)    \
+    X(dp_client_control)   \
+    X(dp_client_acquire_frame) X(dp_client_release_frame) X(dp_client_poll_event) X(dp_client_statistics)
 struct Library {
 #define DECLARE(name) decltype(&::name) name = nullptr;
     DREAMPORT_CALLS(DECLARE)
