@@ -32,6 +32,9 @@ COMMANDS = (
     ["evaluate"],
     ["capture", "vizdoom"],
     ["capture", "motion"],
+    ["capture", "list"],
+    ["capture", "recover"],
+    ["bench", "capture"],
 )
 
 
