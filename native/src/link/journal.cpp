@@ -61,7 +61,7 @@ void Journal::set_state(dp_state state) noexcept {
         copy_text(status_.server_message, {});
     }
     copy_text(status_.message, state == DP_STATE_CONNECTING ? "Connecting."
-                               : state == DP_STATE_OPENING  ? "Connected; waiting for the backend to open the world."
+                               : state == DP_STATE_OPENING  ? "Connected; waiting for the backend's answer."
                                : state == DP_STATE_READY    ? "Ready."
                                                             : "Closed.");
     push(DP_EVENT_STATE, 0, 0, status_.message);

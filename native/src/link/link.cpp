@@ -28,9 +28,9 @@ void Link::start() {
 
 void Link::end(std::int64_t polite_ms) noexcept {
     const std::int64_t until = now_ns() + polite_ms * millisecond;
-    // A second call may only make it shorter.
-    if (!ending_.exchange(true, std::memory_order_acq_rel) || until < polite_until_ns_.load())
-        polite_until_ns_.store(until);
+    // The time first: the I/O thread reads it once it sees that it shall end. A second call may only make it shorter.
+    if (!ending() || until < polite_until_ns_.load()) polite_until_ns_.store(until);
+    ending_.store(true, std::memory_order_release);
     wake();
 }
 

@@ -261,9 +261,12 @@ void Recorder::work() noexcept {
         lock.lock();
         // The episode may have been dropped meanwhile.
         next->stage = next->episode == 0 ? Stage::free : Stage::ready;
-        encode_ms_.add(end, milliseconds(end - begin));
         lock.unlock();
         wake();
+        {
+            const std::lock_guard<std::mutex> encode_lock(encode_mutex_);
+            encode_ms_.add(end, milliseconds(end - begin));
+        }
         lock.lock();
     }
 }

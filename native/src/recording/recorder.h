@@ -87,6 +87,10 @@ class Recorder final : public Link {
     std::vector<std::uint8_t> answer_;
     std::int64_t connected_ns_ = 0;
     std::int64_t refreshed_ns_ = 0;
+    Samples acknowledge_ms_;
+
+    std::mutex encode_mutex_;  // the worker's and the I/O thread's; no caller ever waits for it
+    Samples encode_ms_;
 
     mutable std::mutex mutex_;
     std::condition_variable work_;
@@ -108,8 +112,6 @@ class Recorder final : public Link {
     std::size_t first_unacknowledged_ = 0;
     std::size_t unacknowledged_count_ = 0;
     std::uint64_t episode_acknowledged_ = 0;
-    Samples encode_ms_;
-    Samples acknowledge_ms_;
     dp_recorder_stats stats_{};
 };
 

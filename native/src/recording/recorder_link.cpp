@@ -136,9 +136,12 @@ void Recorder::refresh(std::int64_t now) noexcept {
     refreshed_ns_ = now;
     float encode[1];
     float acknowledge[2];
-    const std::lock_guard<std::mutex> lock(mutex_);
-    encode_ms_.percentiles(now, {50}, encode);
     acknowledge_ms_.percentiles(now, {50, 95}, acknowledge);
+    {
+        const std::lock_guard<std::mutex> lock(encode_mutex_);
+        encode_ms_.percentiles(now, {50}, encode);
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
     stats_.encode_ms_p50 = encode[0];
     stats_.acknowledge_ms_p50 = acknowledge[0];
     stats_.acknowledge_ms_p95 = acknowledge[1];
