@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -415,15 +414,13 @@ def test_a_path_between_walls_is_recorded(game: Path, plugin_folder: Path, tmp_p
         assert np.abs(episode.colour(row)[:, :, 0].astype(float) - (128 + 100 * ahead)).max() < 12, row
 
 
-def test_pressing_play_starts_a_backend(game: Path, plugin_folder: Path, tmp_path: Path) -> None:
+def test_pressing_play_starts_a_backend(game: Path, plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`dreamport serve` is started, read, played with, kept over Stop and Play, and ended."""
     from pattern_server import free_port
 
-    command = Path(sys.executable).with_name("dreamport")
-    if not command.exists():
-        found = shutil.which("dreamport")
-        assert found, "the dreamport command is not installed"
-        command = Path(found)
-    said = play(game, plugin_folder, "backend", f"127.0.0.1:{free_port()}", command)
+    folder = Path(sys.executable).parent
+    assert (folder / "dreamport").exists(), "the dreamport command is not installed beside this Python"
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    said = play(game, plugin_folder, "backend", f"127.0.0.1:{free_port()}", "dreamport")
     assert said[-1]["worlds"] >= 1
     assert said[-1]["executor"].startswith("openvino on ")

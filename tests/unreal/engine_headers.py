@@ -6,7 +6,7 @@ Modules and paths are those of the public API reference (docs/engines.md has the
 from __future__ import annotations
 
 CORE = (
-    "CoreMinimal.h Containers/Ticker.h HAL/PlatformProcess.h Misc/App.h Misc/CoreDelegates.h Misc/EngineVersion.h "
+    "CoreMinimal.h Containers/Ticker.h HAL/PlatformMisc.h HAL/PlatformProcess.h Misc/App.h Misc/CoreDelegates.h Misc/EngineVersion.h "
     "Misc/EngineVersionComparison.h Misc/FileHelper.h Misc/Paths.h Modules/ModuleInterface.h Modules/ModuleManager.h "
     "Templates/PimplPtr.h"
 )
@@ -21,7 +21,7 @@ ENGINE_RENDER = (
 )
 ENGINE = (
     "Camera/CameraActor.h Camera/CameraComponent.h Camera/PlayerCameraManager.h CollisionQueryParams.h "
-    "CollisionShape.h Components/ActorComponent.h Components/SceneCaptureComponent2D.h Components/SceneComponent.h "
+    "Components/ActorComponent.h Components/SceneCaptureComponent2D.h Components/SceneComponent.h "
     "Components/StaticMeshComponent.h Engine/GameInstance.h Engine/HitResult.h Engine/LocalPlayer.h "
     "Engine/StaticMesh.h Engine/Texture2D.h Engine/TextureRenderTarget2D.h Engine/World.h GameFramework/Actor.h "
     "GameFramework/PlayerController.h Kismet/BlueprintAsyncActionBase.h Kismet/BlueprintFunctionLibrary.h "
@@ -66,6 +66,7 @@ def _all() -> dict[str, tuple[str, str]]:
             "Engine.h",
         ),
         ("NavigationSystem.h", "NavigationSystem", "Engine.h"),
+        ("CollisionShape.h", "PhysicsCore", "Engine.h"),
         (SLATE, "Slate", "Editor.h"),
         (SLATE_CORE, "SlateCore", "Editor.h"),
         ("ToolMenus.h", "ToolMenus", "Editor.h"),

@@ -201,9 +201,9 @@ namespace
 		Scenario::Expect(Stub::Narrow(*Texts[2]->Text.Get().ToString()).find("Nothing plays") != std::string::npos, "and says when nothing plays");
 		Plots[0]->Add(75.0f);
 		Plots[0]->Add(300.0f);
-		TArray<FVector2D> Line;
+		TArray<FVector2f> Line;
 		Plots[0]->Line(FVector2D(239.0, 100.0), Line);
-		Scenario::Expect(Line.Num() == 2 && Line[0].X == 238.0 && Line[0].Y == 50.0 && Line[1].X == 239.0 && Line[1].Y == 0.0, "the plot's newest value is at the right, cut at the top");
+		Scenario::Expect(Line.Num() == 2 && Line[0].X == 238.0f && Line[0].Y == 50.0f && Line[1].X == 239.0f && Line[1].Y == 0.0f, "the plot's newest value is at the right, cut at the top");
 		FSlateWindowElementList Drawn;
 		Plots[0]->OnPaint(FPaintArgs(), FGeometry{FVector2D(239.0, 100.0)}, FSlateRect(), Drawn, 0, FWidgetStyle(), true);
 		Scenario::Expect(Drawn.Lines.size() == 1, "and drawn");

@@ -121,6 +121,7 @@ public:
 	bool operator==(const FString& Other) const { return Text == Other.Text; }
 	bool operator<(const FString& Other) const { return Text < Other.Text; }
 	FString& operator+=(const FString& Other) { Text += Other.Text; return *this; }
+	bool Contains(const FString& Part) const { return Text.find(Part.Text) != std::u16string::npos; }
 	FString operator+(const FString& Other) const { FString Out = *this; Out += Other; return Out; }
 	FString TrimStartAndEnd() const
 	{
@@ -580,7 +581,13 @@ inline const FLinearColor FLinearColor::Black{0, 0, 0, 1};
 
 struct FPaths
 {
+	static bool FileExists(const FString& Name) { return access(Stub::Narrow(*Name).c_str(), F_OK) == 0; }
 	template <typename... Types> static FString Combine(const FString& First, const Types&... Rest) { FString Out = First; ((Out += FString(u"/"), Out += FString(Rest)), ...); return Out; }
+};
+struct FPlatformMisc
+{
+	static FString GetEnvironmentVariable(const TCHAR* Name) { const char* Value = std::getenv(Stub::Narrow(Name).c_str()); return FString::Make(Stub::Widen(Value != nullptr ? Value : "")); }
+	static const TCHAR* GetPathVarDelimiter() { return u":"; }
 };
 struct FFileHelper
 {
@@ -654,6 +661,7 @@ struct FPlatformProcess
 		Bytes[Count > 0 ? Count : 0] = 0;
 		return FString::Make(Stub::Widen(Bytes));
 	}
+	/** Does not look on the PATH, as Unreal's on Linux and Mac. */
 	static FProcHandle CreateProc(const TCHAR* Url, const TCHAR* Parameters, bool, bool, bool, uint32*, int32, const TCHAR*, void* PipeWriteChild, void* = nullptr)
 	{
 		std::vector<std::string> Words{Stub::Narrow(Url)};
@@ -672,7 +680,7 @@ struct FPlatformProcess
 		posix_spawn_file_actions_init(&Actions);
 		posix_spawn_file_actions_adddup2(&Actions, *static_cast<int*>(PipeWriteChild), 1);
 		FProcHandle Handle;
-		if (posix_spawnp(&Handle.Id, Arguments[0], &Actions, nullptr, Arguments.data(), environ) != 0)
+		if (posix_spawn(&Handle.Id, Arguments[0], &Actions, nullptr, Arguments.data(), environ) != 0)
 		{
 			Handle.Id = 0;
 		}

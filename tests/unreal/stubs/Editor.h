@@ -48,10 +48,10 @@ struct FSlateRect {};
 struct FWidgetStyle {};
 struct FSlateIcon {};
 enum class ESlateDrawEffect : uint8 { None };
-struct FSlateWindowElementList { std::vector<TArray<FVector2D>> Lines; };
+struct FSlateWindowElementList { std::vector<TArray<FVector2f>> Lines; };
 struct FSlateDrawElement
 {
-	static void MakeLines(FSlateWindowElementList& To, uint32, const FPaintGeometry&, TArray<FVector2D> Points, ESlateDrawEffect, const FLinearColor&, bool, float) { To.Lines.push_back(std::move(Points)); }
+	static void MakeLines(FSlateWindowElementList& To, uint32, const FPaintGeometry&, TArray<FVector2f> Points, ESlateDrawEffect, const FLinearColor&, bool, float) { To.Lines.push_back(std::move(Points)); }
 };
 
 #define SLATE_BEGIN_ARGS(Class) struct FArguments { using WidgetArgsType = FArguments; using StubWidget = Class; FArguments()

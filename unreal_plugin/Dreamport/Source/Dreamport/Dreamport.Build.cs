@@ -25,6 +25,7 @@ public class Dreamport : ModuleRules
 			"EnhancedInput",
 			"InputCore",
 			"NavigationSystem",
+			"PhysicsCore",
 			"Projects",
 			"RenderCore",
 			"RHI",

@@ -58,15 +58,17 @@ UDreamportRecorderComponent::UDreamportRecorderComponent(const FObjectInitialize
 {
 	PrimaryComponentTick.bCanEverTick = true;
 	PrimaryComponentTick.TickGroup = TG_PostUpdateWork;
-	const TPair<const TCHAR*, FKey> Defaults[] = {
-		{TEXT("forward"), EKeys::W}, {TEXT("backward"), EKeys::S}, {TEXT("left"), EKeys::A}, {TEXT("right"), EKeys::D}};
-	for (const TPair<const TCHAR*, FKey>& Default : Defaults)
+	const auto AddButton = [this](const TCHAR* Name, const FKey& Key)
 	{
 		FDreamportRecordedButton Button;
-		Button.Name = FName(Default.Key);
-		Button.Key = Default.Value;
+		Button.Name = FName(Name);
+		Button.Key = Key;
 		Buttons.Add(Button);
-	}
+	};
+	AddButton(TEXT("forward"), EKeys::W);
+	AddButton(TEXT("backward"), EKeys::S);
+	AddButton(TEXT("left"), EKeys::A);
+	AddButton(TEXT("right"), EKeys::D);
 }
 
 UDreamportRecorderComponent::~UDreamportRecorderComponent() = default;

@@ -17,20 +17,20 @@ void SDreamportPlot::Add(float Value)
 	Invalidate(EInvalidateWidgetReason::Paint);
 }
 
-void SDreamportPlot::Line(const FVector2D& Size, TArray<FVector2D>& Out) const
+void SDreamportPlot::Line(const FVector2D& Size, TArray<FVector2f>& Out) const
 {
 	Out.Reset();
 	for (int32 Index = 0; Index < Values.Num(); ++Index)
 	{
 		const double X = Size.X * (Capacity - Values.Num() + Index) / (Capacity - 1);
 		const double Height = FMath::Clamp(static_cast<double>(Values[Index] / Maximum), 0.0, 1.0);
-		Out.Add(FVector2D(X, Size.Y * (1.0 - Height)));
+		Out.Add(FVector2f(static_cast<float>(X), static_cast<float>(Size.Y * (1.0 - Height))));
 	}
 }
 
 int32 SDreamportPlot::OnPaint(const FPaintArgs&, const FGeometry& AllottedGeometry, const FSlateRect&, FSlateWindowElementList& OutDrawElements, int32 LayerId, const FWidgetStyle&, bool) const
 {
-	TArray<FVector2D> Points;
+	TArray<FVector2f> Points;
 	Line(FVector2D(AllottedGeometry.GetLocalSize()), Points);
 	if (Points.Num() > 1)
 	{

@@ -30,7 +30,7 @@ public:
 	//~ End SWidget
 
 	/** Points of the line in a box of that size; for tests too. */
-	void Line(const FVector2D& Size, TArray<FVector2D>& Out) const;
+	void Line(const FVector2D& Size, TArray<FVector2f>& Out) const;
 
 private:
 	float Maximum = 150.0f;

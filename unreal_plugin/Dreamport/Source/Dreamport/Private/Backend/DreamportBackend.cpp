@@ -4,10 +4,45 @@
 #include "DreamportModule.h"
 #include "DreamportNative.h"
 #include "DreamportSettings.h"
+#include "HAL/PlatformMisc.h"
+#include "Misc/Paths.h"
 
 using Dreamport::Core::BackendAction;
 using Dreamport::Core::BackendPlan;
 using Dreamport::Core::BackendState;
+
+namespace
+{
+	/** Full path of a command that is looked for on the PATH: CreateProc does that on Windows only. Unchanged when it is not found. */
+	FString FindCommand(const FString& Command)
+	{
+		if (Command.Contains(TEXT("/")) || Command.Contains(TEXT("\\")))
+		{
+			return Command;
+		}
+		FString Rest = FPlatformMisc::GetEnvironmentVariable(TEXT("PATH"));
+		FString Folder;
+		for (bool bMore = true; bMore;)
+		{
+			FString Tail;
+			bMore = Rest.Split(FPlatformMisc::GetPathVarDelimiter(), &Folder, &Tail);
+			if (!bMore)
+			{
+				Folder = Rest;
+			}
+			Rest = Tail;
+			const FString Candidate = FPaths::Combine(Folder, Command);
+			for (const TCHAR* Ending : {TEXT(""), TEXT(".exe")})
+			{
+				if (!Folder.IsEmpty() && FPaths::FileExists(Candidate + Ending))
+				{
+					return Candidate + Ending;
+				}
+			}
+		}
+		return Command;
+	}
+}
 
 struct FDreamportBackend::FState
 {
@@ -130,7 +165,7 @@ void FDreamportBackend::Start()
 		Dreamport::Core::PortOf(State->Plan.Address()), FPlatformProcess::GetCurrentProcessId(), *Settings->BackendArguments);
 	FPlatformProcess::CreatePipe(ReadEnd, WriteEnd);
 	UE_LOG(LogDreamport, Log, TEXT("Starting %s %s"), *Settings->BackendCommand, *Arguments);
-	Process = FPlatformProcess::CreateProc(*Settings->BackendCommand, *Arguments, false, true, true, nullptr, 0, nullptr, WriteEnd);
+	Process = FPlatformProcess::CreateProc(*FindCommand(Settings->BackendCommand), *Arguments, false, true, true, nullptr, 0, nullptr, WriteEnd);
 	if (!Process.IsValid())
 	{
 		State->Plan.OnStartFailed(TCHAR_TO_UTF8(*Settings->BackendCommand));

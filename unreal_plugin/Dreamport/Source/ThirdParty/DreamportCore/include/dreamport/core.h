@@ -339,12 +339,13 @@ typedef struct dp_statistics {
 DP_API int32_t DP_CALL dp_client_create(const dp_client_options* options, dp_client** out);
 /* Ends the session (tells the server) and frees the client in the background. Frames still lent become invalid. Null is allowed. */
 DP_API void DP_CALL dp_client_destroy(dp_client* client);
-/* As destroy, but leaves the session resumable on the server for its grace time and writes its resume token, a secret, to out. */
+/* As destroy, but leaves the session resumable on the server for its grace time and writes its resume token, a secret (256 bytes are
+ * enough), to out. DP_ERROR_STATE when no session was opened: then nothing is destroyed. */
 DP_API int32_t DP_CALL dp_client_detach(dp_client* client, char* resume_token, uint32_t capacity);
 /* Goes on with a detached session: before anything else, instead of the world in the options. */
 DP_API int32_t DP_CALL dp_client_create_resumed(const dp_client_options* options, const char* resume_token, dp_client** out);
 DP_API int32_t DP_CALL dp_client_status(dp_client* client, dp_connection_status* out);
-/* Ends a pause between two attempts at once. */
+/* Ends a pause between two attempts at once, and tries again after DP_STATE_FAILED. DP_ERROR_STATE when there is no pause. */
 DP_API int32_t DP_CALL dp_client_retry_now(dp_client* client);
 /* The world of the open session; DP_NOTHING_NEW before it opened. */
 DP_API int32_t DP_CALL dp_client_world(dp_client* client, dp_world* out);
@@ -352,7 +353,8 @@ DP_API int32_t DP_CALL dp_client_frame_format(dp_client* client, dp_frame_format
 /* The oldest event not yet taken; DP_NOTHING_NEW when there is none. 64 are kept, then the oldest go. */
 DP_API int32_t DP_CALL dp_client_poll_event(dp_client* client, dp_event* out);
 /* One sample of input, sent at once; samples that wait (no connection) are merged by the rules of dp_control. After a break, deltas and
- * presses that the server did not hear are sent again, once. */
+ * presses that the server did not hear are sent again, once. DP_ERROR_ARGUMENT for what the server would refuse: buttons the world does
+ * not have, numbers that are none, a quaternion that is not of length 1. */
 DP_API int32_t DP_CALL dp_client_control(dp_client* client, const dp_control* control);
 DP_API int32_t DP_CALL dp_client_prompt(dp_client* client, const char* text);
 DP_API int32_t DP_CALL dp_client_event(dp_client* client, const char* name);
