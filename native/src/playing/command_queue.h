@@ -37,7 +37,7 @@ class CommandQueue {
     }
 
   private:
-    std::array<std::uint8_t, 64 * 1024> bytes_{};
+    std::array<std::uint8_t, 64 * 1024> bytes_;  // not cleared: whoever makes one must not wait for its pages
     std::size_t used_ = 0;
 };
 

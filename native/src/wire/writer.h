@@ -14,7 +14,9 @@ namespace dreamport::wire {
 // Memory for one outgoing message.
 template <std::size_t N>
 struct Buffer {
-    std::array<std::uint8_t, N> data{};
+    Buffer() noexcept {}  // the memory is not cleared: nothing reads beyond `size`
+
+    std::array<std::uint8_t, N> data;
     std::size_t size = 0;  // 0: encoding failed or nothing in it
 
     net::Bytes bytes() const noexcept { return {data.data(), size}; }
