@@ -107,6 +107,9 @@ namespace Dreamport.Internal
             ReadStatistics(client, now);
             if (!_leases.TryTake(client))
                 return false;
+            // The first frame may be there before its event was heard.
+            if (_leases.Current.SessionNumber != _format.SessionNumber)
+                ReadWorld(client);
             FramesTaken++;
             return true;
         }
