@@ -107,8 +107,8 @@ def test_a_row_comes_back_as_it_was(row: Row) -> None:
     assert unpack_row(pack_row(row)) == row
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(rows | marks, min_size=1, max_size=4), st.data())
+@settings(max_examples=8, deadline=None)
+@given(st.lists(rows | marks, min_size=1, max_size=3), st.data())
 def test_a_journal_cut_off_anywhere_gives_the_records_before_the_cut(
     tmp_path_factory: pytest.TempPathFactory, records: list[Row | Mark], data: st.DataObject
 ) -> None:
