@@ -1,7 +1,8 @@
-"""The Unreal plugin, compiled against a stub engine and driven against real backends through the real native library.
+"""The Unreal plugin, compiled against a stub engine and driven against real backends through the real
+native library.
 
-No Unreal Engine runs here: ``tests/unreal`` holds hand-written stand-ins for the engine types that the plugin uses, and
-``docs/engines.md`` says which page of the public documentation each comes from.
+No Unreal Engine runs here: ``tests/unreal`` holds hand-written stand-ins for the engine types that the
+plugin uses, and ``docs/engines.md`` says which page of the public documentation each comes from.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,14 +25,13 @@ from dreamport.episodes.dataset import Dataset
 from dreamport.geometry import Pose
 from native_backend import backend
 from stubs import NEAR_M, StubSource, stub_world
+from unreal import build as unreal_build
+from unreal import header_tool
+from unreal.engine_headers import HEADERS
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN = ROOT / "unreal_plugin" / "Dreamport"
 SOURCE = PLUGIN / "Source"
-sys.path.insert(0, str(ROOT / "tests" / "unreal"))
-unreal_build: Any = importlib.import_module("build")
-header_tool: Any = importlib.import_module("header_tool")
-engine_headers: Any = importlib.import_module("engine_headers")
 
 
 @pytest.fixture(scope="session")
@@ -42,25 +43,36 @@ def build_folder(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def game(build_folder: Path, native_library: Path) -> Path:
-    """The test program: the plugin's sources of every module, the stub engine of version 5.5, and a game loop."""
+    """The test program: the plugin's sources of every module, the stub engine as 5.5, and a game loop."""
     files = [*unreal_build.sources(), *sorted((ROOT / "tests" / "unreal").glob("*.cpp"))]
     objects = unreal_build.compile_all(build_folder, files, 5, ["-O0"])
-    program: Path = unreal_build.link(build_folder, objects, native_library, "unreal_stub_game", [])
-    return program
+    return unreal_build.link(
+        build_folder, objects, own_library(build_folder, native_library), "stub_game", []
+    )
+
+
+def own_library(build_folder: Path, native_library: Path) -> Path:
+    """A copy of the native library that no build beside this one replaces while a game runs."""
+    copy = build_folder / native_library.name
+    if not copy.exists() or copy.read_bytes() != native_library.read_bytes():
+        shutil.copy(native_library, copy)
+    return copy
 
 
 @pytest.fixture(scope="session")
-def plugin_folder(tmp_path_factory: pytest.TempPathFactory, native_library: Path) -> Path:
+def plugin_folder(tmp_path_factory: pytest.TempPathFactory, build_folder: Path, native_library: Path) -> Path:
     """A plugin folder with the native library installed as ``native/build.py --install`` does."""
     folder = tmp_path_factory.mktemp("plugin")
     place = folder / "Source" / "ThirdParty" / "DreamportCore" / "linux-x64"
     place.mkdir(parents=True)
-    (place / "libdreamport_core.so").symlink_to(native_library)
+    (place / "libdreamport_core.so").symlink_to(own_library(build_folder, native_library))
     (folder / "Shaders").symlink_to(PLUGIN / "Shaders")
     return folder
 
 
-def play(game: Path, plugin_folder: Path, *arguments: object, timeout_s: float = 120.0) -> list[dict[str, Any]]:
+def play(
+    game: Path, plugin_folder: Path, *arguments: object, timeout_s: float = 120.0
+) -> list[dict[str, Any]]:
     """Run a scenario; what it printed, a line of JSON each. Fails with what did not hold."""
     result = subprocess.run(
         [str(game), *map(str, arguments)],
@@ -98,10 +110,19 @@ def test_only_one_header_asks_for_the_engine_version() -> None:
 
 
 def test_the_engine_free_layer_knows_no_engine() -> None:
-    """``Private/Core`` compiles with the native header alone, without exceptions and RTTI, as the engine does."""
+    """``Private/Core`` compiles with the native header alone, without exceptions and RTTI."""
     compiler = requires.program("c++", "g++", package="g++")
     for path in sorted((SOURCE / "Dreamport" / "Private" / "Core").glob("*.cpp")):
-        command = [compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-fno-rtti", "-fsyntax-only"]
+        command = [
+            compiler,
+            "-std=c++20",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-fno-exceptions",
+            "-fno-rtti",
+            "-fsyntax-only",
+        ]
         command += ["-I", str(SOURCE / "ThirdParty" / "DreamportCore" / "include"), str(path)]
         subprocess.run(command, check=True)
 
@@ -172,8 +193,8 @@ def test_every_include_is_known_and_its_module_listed() -> None:
                 elif (SOURCE / "DreamportRendering" / "Public" / name).exists():
                     assert "DreamportRendering" in listed, path
                 else:
-                    assert name in engine_headers.HEADERS, f"{path.name} includes {name}, of which no stub is known"
-                    assert engine_headers.HEADERS[name][0] in listed, f"{module} includes {name}"
+                    assert name in HEADERS, f"{path.name} includes {name}, of which no stub is known"
+                    assert HEADERS[name][0] in listed, f"{module} includes {name}"
 
 
 def test_what_is_shared_is_the_same() -> None:
@@ -211,7 +232,8 @@ def test_the_shader_compiles_with_the_engines_part_stubbed(tmp_path: Path) -> No
     engine = """
 #define SCREEN_PASS_TEXTURE_VIEWPORT(Name) float2 Name##_ViewportMin; float2 Name##_ViewportSizeInverse; \\
     float2 Name##_UVViewportMin; float2 Name##_UVViewportSize;
-float4 Texture2DSampleLevel(Texture2D T, SamplerState S, float2 UV, float Mip) { return T.SampleLevel(S, UV, Mip); }
+float4 Texture2DSampleLevel(Texture2D T, SamplerState S, float2 UV, float Mip)
+{ return T.SampleLevel(S, UV, Mip); }
 Texture2D SceneDepthTexture;
 float LookupDeviceZ(float2 UV) { return SceneDepthTexture.Load(int3(int2(UV), 0)).r; }
 float ConvertFromDeviceZ(float Device) { return 10.0 / Device; }
@@ -222,8 +244,20 @@ float2 ViewportUVToBufferUV(float2 UV) { return UV; }
     lines = [line for line in shader.splitlines() if not line.startswith("#include")]
     source = tmp_path / "composite.frag"
     source.write_text(engine + shared + "\n".join(lines))
-    command = [glslang, "-D", "-V", "-S", "frag", "-e", "MainPS", "--auto-map-bindings", "--auto-map-locations"]
-    result = subprocess.run([*command, "-o", tmp_path / "x.spv", source], capture_output=True, text=True, check=False)
+    command = [
+        glslang,
+        "-D",
+        "-V",
+        "-S",
+        "frag",
+        "-e",
+        "MainPS",
+        "--auto-map-bindings",
+        "--auto-map-locations",
+    ]
+    result = subprocess.run(
+        [*command, "-o", tmp_path / "x.spv", source], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout
 
 
@@ -268,7 +302,7 @@ def test_the_build_rules_run(rules: list[dict[str, Any]]) -> None:
 
 
 def test_what_needs_no_backend(game: Path, plugin_folder: Path) -> None:
-    """Automation tests, input, start-or-attach, diagnostics, the composite pass, the Backend tab, the material."""
+    """Automation tests, input, start-or-attach, diagnostics, composite pass, Backend tab, material."""
     play(game, plugin_folder, "unit")
 
 
@@ -283,7 +317,7 @@ def test_a_world_plays_in_the_textures(game: Path, plugin_folder: Path, transpor
     frames = [line for line in said if "phase" in line]
     assert summary["shown"] == len(frames) == 300
     assert summary["allocations"] == 0
-    # Every picture is the one that the world drew for its index: state after the controls that were applied before it.
+    # Every picture is the one that the world drew for its index, after the controls applied before it.
     z = yaw = 0.0
     phases = {0: 7 * 5 + 3 * len("hall")}
     for index, control in enumerate(player.controls, 1):
@@ -300,20 +334,24 @@ def test_a_world_plays_in_the_textures(game: Path, plugin_folder: Path, transpor
         assert frame["sky"] == 0 and frame["near"] == NEAR_M
     jumps = [control.buttons >> 2 & 1 for control in player.controls]
     assert sum(jumps) == summary["taps"] == 10
-    assert sum(control.look_deg[0] for control in player.controls) == pytest.approx(summary["turned"], abs=1e-3)
+    assert sum(control.look_deg[0] for control in player.controls) == pytest.approx(
+        summary["turned"], abs=1e-3
+    )
     assert summary["turned"] == 140.0
     forward = [control.buttons & 1 for control in player.controls]
-    assert 30 <= sum(forward) <= 60 and "01" not in "".join(map(str, forward)).strip("0"), "held once, in one piece"
+    assert 30 <= sum(forward) <= 60 and "01" not in "".join(map(str, forward)).strip("0"), (
+        "held once, in one piece"
+    )
 
 
 def test_an_engine_camera_drives_the_world_from_its_anchor(game: Path, plugin_folder: Path) -> None:
-    """Poses reach the backend in level coordinates, come back as engine transforms, and the portal looks along them."""
+    """Poses reach the backend in level coordinates and come back as engine transforms; the portal follows."""
     source = StubSource(stub_world(frame_rate=60.0))
     with backend(source) as server:
         play(game, plugin_folder, "camera", server.address)
         (player,) = source.players()
     pose = next(control.pose for control in reversed(player.controls) if control.pose)
-    # The last step of the scenario, in numpy: the camera relative to the anchor, then Unreal's axes to the level's.
+    # The last step of the scenario in numpy: camera relative to anchor, Unreal's axes to the level's.
     anchor = unreal_matrix(0.0, 30.0, (250.0, -100.0, 40.0))
     camera = unreal_matrix(12.0, 275.0, (410.0, -90.0, 149.0))
     local = np.linalg.inv(anchor) @ camera
@@ -337,7 +375,7 @@ def unreal_matrix(pitch_deg: float, yaw_deg: float, position_cm: tuple[float, fl
 
 
 def test_play_and_stop_two_hundred_times(game: Path, plugin_folder: Path) -> None:
-    """In every order, with a render thread that lags, with the module reloaded in between: no hang, no leftover."""
+    """In every order, with a late render thread, the module reloaded in between: no hang, no leftover."""
     source = StubSource(stub_world(frame_rate=60.0))
     with backend(source, grace_s=1.0, max_sessions=64) as server:
         said = play(game, plugin_folder, "cycles", server.address, 200)
@@ -381,8 +419,10 @@ def test_a_recorded_walk_opens_as_a_data_set(game: Path, plugin_folder: Path, tm
     assert any("the end" in json.dumps(line) for line in episode.raw())
 
 
-def test_a_slow_gpu_costs_frames_and_never_mixes_them(game: Path, plugin_folder: Path, tmp_path: Path) -> None:
-    """More frames on their way than there are read-backs: some are dropped and counted, the others are right."""
+def test_a_slow_gpu_costs_frames_and_never_mixes_them(
+    game: Path, plugin_folder: Path, tmp_path: Path
+) -> None:
+    """More frames on their way than read-backs: some are dropped and counted, the others are right."""
     with backend(captures=tmp_path) as server:
         said = play(game, plugin_folder, "record", server.address, "late", 40, 9)
     episode = Dataset(tmp_path / "late")[0]
@@ -414,7 +454,9 @@ def test_a_path_between_walls_is_recorded(game: Path, plugin_folder: Path, tmp_p
         assert np.abs(episode.colour(row)[:, :, 0].astype(float) - (128 + 100 * ahead)).max() < 12, row
 
 
-def test_pressing_play_starts_a_backend(game: Path, plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pressing_play_starts_a_backend(
+    game: Path, plugin_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`dreamport serve` is started, read, played with, kept over Stop and Play, and ended."""
     from pattern_server import free_port
 

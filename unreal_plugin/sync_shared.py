@@ -1,4 +1,5 @@
-"""Copies what the plugin shares with the rest of the repository: the native library's header and the composite shader.
+"""Copies what the plugin shares with the rest of the repository: the native library's header and the
+composite shader.
 
 ``python unreal_plugin/sync_shared.py`` writes the copies, ``--check`` says which differ and exits with 1.
 """

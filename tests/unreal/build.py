@@ -1,6 +1,7 @@
 """Compiles the plugin's sources against the stub engine, and the live exchange from them.
 
-``python tests/unreal/build.py FOLDER [--engine 7]`` builds into a folder and prints the path of the test program.
+``python tests/unreal/build.py FOLDER [--engine 7] [--library PATH]`` builds into a folder and, with the
+native library, prints the path of the test program.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PLUGIN = ROOT / "unreal_plugin" / "Dreamport"
 SOURCE = PLUGIN / "Source"
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent))
 
-import header_tool  # noqa: E402
-from engine_headers import HEADERS  # noqa: E402
+from unreal import header_tool  # noqa: E402
+from unreal.engine_headers import HEADERS  # noqa: E402
 
 FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-Werror", "-fPIC", "-pthread", "-DDREAMPORT_STUB_ENGINE=1"]
 MODULES = ("DreamportRendering", "Dreamport", "DreamportEditor")
@@ -77,7 +78,7 @@ def compile_all(folder: Path, files: list[Path], engine: int, extra: list[str], 
         if not made.exists():
             made.parent.mkdir(parents=True, exist_ok=True)
             output = made.with_suffix(".tmp")
-            # The engine-free layer has nothing to lean on; the rest gets the stub's standard headers ready-made.
+            # The engine-free layer has nothing to lean on; the rest gets the standard headers ready-made.
             ready = [] if path.parent.name == "Core" else ["-include", str(standard)]
             command = [compiler(), *options, *ready, *includes(folder), "-c", str(path), "-o", str(output)]
             result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -110,7 +111,15 @@ def precompile(folder: Path, options: list[str]) -> Path:
 def link(folder: Path, objects: list[Path], library: Path, name: str, extra: list[str]) -> Path:
     """The test program."""
     program = folder / name
-    command = [compiler(), *extra, "-pthread", *map(str, objects), str(library), f"-Wl,-rpath,{library.parent}", "-ldl"]
+    command = [
+        compiler(),
+        *extra,
+        "-pthread",
+        *map(str, objects),
+        str(library),
+        f"-Wl,-rpath,{library.parent}",
+        "-ldl",
+    ]
     result = subprocess.run([*command, "-o", str(program)], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise RuntimeError(result.stderr)

@@ -1,6 +1,7 @@
-"""A small stand-in for UnrealHeaderTool: the rules we know it holds, and generated headers for the stub engine.
+"""A small stand-in for UnrealHeaderTool: the rules we know, and generated headers for the stub engine.
 
-It reads the plugin's headers line by line, as they are written here (one declaration a line); it is no C++ parser.
+It reads the plugin's headers line by line, as they are written here (one declaration a line); it is no
+C++ parser.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PLAIN = {
-    "bool", "int32", "int64", "uint8", "float", "double", "FString", "FName", "FText", "FVector", "FVector2D", "FRotator",
-    "FQuat", "FTransform", "FLinearColor", "FColor", "FKey",
+    "bool", "int32", "int64", "uint8", "float", "double", "FString", "FName", "FText", "FVector",
+    "FVector2D", "FRotator", "FQuat", "FTransform", "FLinearColor", "FColor", "FKey",
 }  # fmt: skip
 """Types that properties and Blueprint functions may have."""
 NOT_IN_BLUEPRINTS = {"uint32", "uint16", "uint64", "int8", "int16"}
@@ -97,7 +98,9 @@ def read(path: Path) -> Header:
 
 def declared(kind: str, line: str, header: Header) -> Reflected:
     """The type that follows a macro."""
-    match = re.match(r"(?:class|struct|enum class)\s+(?:\w+_API\s+)?(\w+)(?:\s*:\s*(?:public\s+)?(\w+))?", line)
+    match = re.match(
+        r"(?:class|struct|enum class)\s+(?:\w+_API\s+)?(\w+)(?:\s*:\s*(?:public\s+)?(\w+))?", line
+    )
     assert match, f"{header.path}: cannot read {line!r}"
     found = Reflected(kind, match[1], match[2] or "")
     header.types.append(found)
@@ -129,15 +132,17 @@ def add_property(owner: Reflected, macro: str, line: str, access: str, header: H
 
 def add_function(owner: Reflected, macro: str, line: str, header: Header) -> None:
     """One UFUNCTION."""
-    match = re.match(r"(?:static\s+|virtual\s+)*(const\s+)?([\w<>*&\s]+?)\s*\b(\w+)\((.*?)\)\s*(?:const)?\s*(?:override)?;$", line)
+    match = re.match(
+        r"(?:static\s+|virtual\s+)*(const\s+)?([\w<>*&\s]+?)\s*\b(\w+)\((.*?)\)\s*(?:const)?\s*(?:override)?;$",
+        line,
+    )
     if not match:
         header.problems.append(f"{owner.name}: cannot read the function {line!r}")
         return
     owner.functions.add(match[3])
     types = [] if match[2].strip() == "void" else [match[2]]
-    for parameter in filter(None, (part.strip() for part in match[4].split(","))):
-        parameter = parameter.split("=")[0].strip()
-        kind, _, name = parameter.rpartition(" ")
+    for part in filter(None, match[4].split(",")):
+        kind, _, name = part.split("=")[0].strip().rpartition(" ")
         types.append(kind)
         if name in owner.properties:
             header.problems.append(f"{owner.name}::{match[3]}: the parameter {name} hides a property")
@@ -156,7 +161,9 @@ def check_types(found: list[Header]) -> None:
                 header.problems.append(f"the delegate {name} is declared twice or has no F")
             delegates.add(name)
     for header in found:
-        used = [(f"{each.name}::{name}", kind) for each in header.types for name, kind in each.properties.items()]
+        used = [
+            (f"{each.name}::{name}", kind) for each in header.types for name, kind in each.properties.items()
+        ]
         used += [(name, kind) for name, kinds in header.delegates.items() for kind in kinds]
         for where, kind in used:
             if not reflectable(kind, known | delegates):
@@ -175,7 +182,7 @@ def reflectable(kind: str, known: set[str]) -> bool:
 
 
 def generated(header: Header) -> str:
-    """What stands for ``GENERATED_BODY()`` in each type of a header: as the real one, private access follows in a class."""
+    """What stands for ``GENERATED_BODY()`` in each type of a header; after it, a class is private."""
     file = f"Stub_{header.path.stem}_h_"
     text = [f"#undef CURRENT_FILE_ID\n#define CURRENT_FILE_ID {file}"]
     for each in header.types:
@@ -192,7 +199,9 @@ def generated(header: Header) -> str:
 
 def bound_without_ufunction(source: Path, found: list[Header]) -> list[str]:
     """``AddDynamic(this, &Class::Method)`` whose method is no UFUNCTION: compiles, and fails at run time."""
-    functions = {f"{each.name}::{name}" for header in found for each in header.types for name in each.functions}
+    functions = {
+        f"{each.name}::{name}" for header in found for each in header.types for name in each.functions
+    }
     missing = []
     for path in sorted(source.rglob("*.cpp")):
         for method in re.findall(r"AddDynamic\(\w+, &(\w+::\w+)\)", path.read_text()):

@@ -1,6 +1,8 @@
-"""Compiles the plugin's Build.cs files as C# 9 against a stub of UnrealBuildTool, runs them, and prints what they set.
+"""Compiles the plugin's Build.cs files as C# 9 against a stub of UnrealBuildTool, runs them, and prints
+what they set.
 
-``python tests/unreal/rules/run.py FOLDER``: one JSON list on stdout. It needs the tool chain of ``tests/csharp``.
+``python tests/unreal/rules/run.py FOLDER``: one JSON list on stdout. It needs the tool chain of
+``tests/csharp``.
 """
 
 from __future__ import annotations
@@ -53,7 +55,10 @@ def main() -> int:
     arguments = [part for path in files for part in (path.name.removesuffix(".Build.cs"), str(path.parent))]
     dotnet = tools.dotnet_root() / "dotnet"
     dotnet.chmod(dotnet.stat().st_mode | 0o111)
-    environment = os.environ | {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_ROOT": str(tools.dotnet_root())}
+    environment = os.environ | {
+        "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",
+        "DOTNET_ROOT": str(tools.dotnet_root()),
+    }
     command = [str(dotnet), str(folder / "UnrealRules.dll"), *arguments]
     return subprocess.run(command, env=environment, check=False).returncode
 
