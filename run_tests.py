@@ -26,7 +26,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 TORCH = "torch==2.13.0"
 """Pinned and installed first: a range lets pip take the newest build with several GB of CUDA beside it."""
 BUNDLE = ROOT / "backend" / "dreamport" / "web" / "bundle"
-NODE_PROJECTS = (ROOT / "tests" / "browser", BUNDLE)
+NODE_PROJECTS = (ROOT / "tests" / "browser", ROOT / "tests" / "csharp", BUNDLE)
 SYSTEM_PROGRAMS = {
     "chromium|chromium-browser|google-chrome": "chromium",
     "cmake": "cmake",
@@ -39,11 +39,12 @@ SYSTEM_PROGRAMS = {
     "wine64|/usr/lib/wine/wine64": "wine64",
     "xvfb-run": "xvfb xauth",
     "godot3": "godot3",
-    "glslangValidator": "glslang-tools libegl1 libgl1-mesa-dri libegl-mesa0",
+    "glslangValidator": "glslang-tools libegl1 libgl1 libgl1-mesa-dri libegl-mesa0",
     "spirv-cross": "spirv-cross",
     "ip": "iproute2",
     "tc": "iproute2",
     "openssl": "openssl",
+    "readelf": "binutils",
 }
 """Programs that tests use (any of the names), and the Debian packages that bring them."""
 REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
@@ -75,7 +76,7 @@ def install_python_packages() -> None:
         run("venv", [sys.executable, "-m", "venv", VENV])
     pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "-qq"]
     run("install torch", [*pip, TORCH])
-    run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,dev]"])
+    run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,dev,engines-dev]"])
 
 
 def install_system_packages() -> None:
@@ -118,6 +119,7 @@ def check_sources() -> None:
     run("format", [PYTHON, "-m", "ruff", "format", "--check", "."])
     run("types", [PYTHON, "-m", "mypy"])
     run("generated code", [PYTHON, "proto/generate.py", "--check"])
+    run("generated code of the native core", [PYTHON, "native/proto/generate.py", "--check"])
     if shutil.which("npm"):
         run("contract", [npm(), "exec", "--", "buf", "lint", ROOT / "proto"], BUNDLE)
 
