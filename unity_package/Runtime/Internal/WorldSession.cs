@@ -162,7 +162,7 @@ namespace Dreamport.Internal
         /// <summary>Leaves the session resumable on the server and closes this end; its resume token, a secret, or "".</summary>
         public string Detach()
         {
-            var token = _client != null && State == ConnectionState.Ready ? _client.Detach() : "";
+            var token = _client?.Detach() ?? "";
             Dispose();
             return token;
         }
