@@ -317,6 +317,7 @@ def test_a_world_plays_in_the_textures(game: Path, plugin_folder: Path, transpor
     frames = [line for line in said if "phase" in line]
     assert summary["shown"] == len(frames) == 300
     assert summary["allocations"] == 0
+    assert summary["median_tick_ms"] < 0.2, "the budget of the engine's main thread"
     # Every picture is the one that the world drew for its index, after the controls applied before it.
     z = yaw = 0.0
     phases = {0: 7 * 5 + 3 * len("hall")}

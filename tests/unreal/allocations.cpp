@@ -17,13 +17,16 @@ namespace
 {
 	thread_local bool bCounting = false;
 	thread_local long Count = 0;
-	void Seen() { Count += bCounting ? 1 : 0; }
+	[[maybe_unused]] void Seen() { Count += bCounting ? 1 : 0; }
 }
 
+// A sanitizer has a malloc of its own.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 extern "C" void* malloc(std::size_t Size) { Seen(); return __libc_malloc(Size); }
 extern "C" void* calloc(std::size_t Items, std::size_t Size) { Seen(); return __libc_calloc(Items, Size); }
 extern "C" void* realloc(void* At, std::size_t Size) { Seen(); return __libc_realloc(At, Size); }
 extern "C" void* aligned_alloc(std::size_t Alignment, std::size_t Size) { Seen(); return __libc_memalign(Alignment, Size); }
+#endif
 
 long Stub::AllocationsOf(void (*Call)(void*), void* Argument)
 {

@@ -89,6 +89,7 @@ public:
 		const long Allocations = Stub::AllocationsOf(Run);
 		const double Milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - Before).count();
 		WorstTickMs = std::max(WorstTickMs, Milliseconds);
+		TickMs.push_back(Milliseconds);
 		FTSTicker::GetCoreTicker().Tick(DeltaSeconds);
 		Stub::RenderThread::Get().Enqueue([](FRHICommandListImmediate&) { ++Stub::GpuFrame; });
 		return Allocations;
@@ -114,8 +115,17 @@ public:
 	UWorld* World;
 	UDreamportSubsystem* Subsystem;
 	APlayerController* Player;
+	/** Median time of a tick, milliseconds. */
+	double MedianTickMs() const
+	{
+		std::vector<double> Sorted = TickMs;
+		std::sort(Sorted.begin(), Sorted.end());
+		return Sorted.empty() ? 0.0 : Sorted[Sorted.size() / 2];
+	}
+
 	double WorstTickMs = 0.0;
 
 private:
 	std::vector<UActorComponent*> TickOrder;
+	std::vector<double> TickMs;
 };

@@ -140,7 +140,7 @@ void Scenario::Play(const Words& Arguments)
 	const FDreamportStatistics Statistics = World->GetStatistics();
 	const std::string Text = Stub::Narrow(*World->GetDiagnostics());
 	Expect(Text.find("Session: ") != std::string::npos && Text.find("Executor: stub on CPU") != std::string::npos, "diagnostics name session and executor");
-	std::printf("{\"shown\": %d, \"taps\": %d, \"turned\": %g, \"allocations\": %ld, \"worst_tick_ms\": %.3f, \"received\": %lld, \"executor\": \"%s\"}\n", Shown, Taps, Turned, Allocations, Game.WorstTickMs, Statistics.FramesReceived, Stub::Narrow(*Statistics.Executor).c_str());
+	std::printf("{\"shown\": %d, \"taps\": %d, \"turned\": %g, \"allocations\": %ld, \"median_tick_ms\": %.4f, \"worst_tick_ms\": %.3f, \"received\": %lld, \"executor\": \"%s\"}\n", Shown, Taps, Turned, Allocations, Game.MedianTickMs(), Game.WorstTickMs, Statistics.FramesReceived, Stub::Narrow(*Statistics.Executor).c_str());
 }
 
 void Scenario::Camera(const Words& Arguments)

@@ -114,6 +114,40 @@ namespace
 		Scenario::Expect(std::abs(In.cx - 160.0 * 1.25) < 1e-9 && std::abs(In.cy - 96.0 * 1.5) < 1e-9, "and its centre");
 	}
 
+	void Ring()
+	{
+		dp_recorder_options Options = Sized<dp_recorder_options>();
+		Options.width = 16;
+		Options.height = 16;
+		Options.colour_format = DP_COLOUR_RAW_RGBA;
+		Options.frame_rate = 30.0;
+		Options.intrinsics = {8.0, 8.0, 8.0, 8.0};
+		Options.queue_frames = 16;
+		// Nobody listens at the discard port; frames wait.
+		Dreamport::Core::CopyText(Options.endpoint.address, "127.0.0.1:9");
+		Options.endpoint.struct_size = sizeof(Options.endpoint);
+		Dreamport::Core::CopyText(Options.dataset, "ring");
+		Dreamport::Core::CopyText(Options.licence, "CC0-1.0");
+		int32_t Status = DP_OK;
+		const std::shared_ptr<Recorder> Owner = Recorder::Create(Options, Status);
+		const dp_episode_options Episode = Sized<dp_episode_options>();
+		Scenario::Expect(Owner != nullptr && dp_recorder_begin(Owner->Handle(), &Episode) == DP_OK, "a recorder begins without a backend");
+		CaptureRing Frames(Owner);
+		uint8_t* First = nullptr;
+		for (uint32_t Count = 0; Count < CaptureRing::Slots; ++Count)
+		{
+			CaptureSlot* Slot = Frames.Open();
+			Scenario::Expect(Slot != nullptr && Slot->Index == Count, "slots in order");
+			First = Count == 0 ? Slot->Buffer.colour : First;
+			Frames.Commit();
+		}
+		Scenario::Expect(Frames.Open() == nullptr && Frames.Dropped() == 1, "a full ring drops the frame");
+		Scenario::Expect(Frames.Oldest()->Buffer.colour == First, "and does not touch the slot that is read");
+		Scenario::Expect(Frames.Submit() == DP_OK && Frames.OnTheirWay() == 3 && Frames.Oldest()->Index == 1, "the oldest goes first");
+		Frames.Cancel();
+		Scenario::Expect(Frames.Dropped() == 2 && Frames.Oldest()->Index == 2, "what never comes is dropped");
+	}
+
 	void Composite()
 	{
 		FStubGame Game;
@@ -219,6 +253,7 @@ void Scenario::Unit(const Words&)
 	Inputs();
 	Decisions();
 	Rows();
+	Ring();
 	Composite();
 	EditorParts();
 	dp_connection_status Connection{};
