@@ -77,7 +77,7 @@ namespace Dreamport.Live
                 var updates = 0L;
                 var garbage = 0L;
                 var worst = 0L;
-                while (session.FramesTaken < target && clock.ElapsedMilliseconds < 120_000)
+                while (session.FramesTaken < target && clock.ElapsedMilliseconds < 200_000)
                 {
                     keyboard[Key.W].isPressed = (updates & 64) != 0;
                     var before = GC.GetAllocatedBytesForCurrentThread();
