@@ -1,6 +1,9 @@
 # Flags of our own code (dreamport_warnings), of everything that is linked (sanitizers, hardening), and what may be exported.
 add_library(dreamport_warnings INTERFACE)
-target_compile_options(dreamport_warnings INTERFACE -Wall -Wextra -Wconversion -Werror)
+target_compile_options(dreamport_warnings INTERFACE -Wall -Wextra -Wconversion)
+if(NOT DREAMPORT_ZIG)  # its clang is newer than the tested ones and knows more warnings
+  target_compile_options(dreamport_warnings INTERFACE -Werror)
+endif()
 
 add_compile_options(-ffunction-sections -fdata-sections -fstack-protector-strong)
 set(clang OFF)
@@ -26,12 +29,17 @@ if(APPLE)
   endif()
 elseif(WIN32)
   # core.h marks its functions dllexport; then nothing else is exported.
-  target_link_options(dreamport_exports INTERFACE -Wl,--gc-sections -Wl,--exclude-all-symbols -static -static-libgcc
-                                                  -static-libstdc++ -s)
+  target_link_options(dreamport_exports INTERFACE -Wl,--gc-sections -static -static-libgcc -static-libstdc++ -s)
+  if(NOT DREAMPORT_ZIG)  # Zig's linker needs no telling, and does not know how
+    target_link_options(dreamport_exports INTERFACE -Wl,--exclude-all-symbols)
+  endif()
 else()
   target_link_options(
-    dreamport_exports INTERFACE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map -Wl,--exclude-libs,ALL
-    -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now)
+    dreamport_exports INTERFACE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map -Wl,--gc-sections
+                                -Wl,-z,relro -Wl,-z,now)
+  if(NOT DREAMPORT_ZIG)  # Zig's linker does not know it; the version script is enough
+    target_link_options(dreamport_exports INTERFACE -Wl,--exclude-libs,ALL)
+  endif()
   if(NOT DREAMPORT_SANITIZE)
     target_link_options(dreamport_exports INTERFACE -Wl,--no-undefined -static-libgcc -static-libstdc++ -s)
   endif()

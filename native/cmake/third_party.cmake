@@ -11,6 +11,9 @@ target_link_libraries(
   INTERFACE ${DREAMPORT_NGHTTP2}/lib/libnghttp2.a ${DREAMPORT_BORINGSSL}/lib/libssl.a ${DREAMPORT_BORINGSSL}/lib/libcrypto.a
             ${DREAMPORT_LIBJPEG_TURBO}/lib/libturbojpeg.a ${DREAMPORT_NANOPB}/lib/libnanopb.a Threads::Threads)
 if(WIN32)
-  target_compile_definitions(dreamport_third_party INTERFACE _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN NOMINMAX)
+  target_compile_definitions(dreamport_third_party INTERFACE WIN32_LEAN_AND_MEAN NOMINMAX)
+  if(NOT DREAMPORT_ZIG)  # Zig's own target says it already
+    target_compile_definitions(dreamport_third_party INTERFACE _WIN32_WINNT=0x0A00)
+  endif()
   target_link_libraries(dreamport_third_party INTERFACE ws2_32 crypt32 bcrypt advapi32)
 endif()
