@@ -26,7 +26,7 @@ def played(native_library: Path, default_world: Path, tmp_path_factory: pytest.T
     requires.program("godot3", "godot3-runner", package="godot3")
     requires.program("xvfb-run", package="xvfb")
     requires.program("glslangValidator", package="glslang-tools")
-    requires.package("PIL", extra="train")
+    requires.package("PIL", extra="engines-dev")
     requires.program("spirv-cross", package="spirv-cross")
     played = play(native_library, tmp_path_factory.mktemp("godot"))
     assert played.report["good"], f"{played.report['message']}\n{played.output}"

@@ -36,7 +36,7 @@ def compilers() -> None:
 
 @pytest.fixture(scope="module")
 def pixels() -> Iterator[Pixels]:
-    requires.package("moderngl", extra="dev")
+    requires.package("moderngl", extra="engines-dev")
     from shaders.pixels import Pixels
 
     with Pixels() as context:

