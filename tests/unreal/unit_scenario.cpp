@@ -139,6 +139,7 @@ namespace
 			CaptureSlot* Slot = Frames.Open();
 			Scenario::Expect(Slot != nullptr && Slot->Index == Count, "slots in order");
 			First = Count == 0 ? Slot->Buffer.colour : First;
+			Slot->Frame.pose.orientation[3] = Count == 3 ? 0.0 : 1.0;
 			Frames.Commit();
 		}
 		Scenario::Expect(Frames.Open() == nullptr && Frames.Dropped() == 1, "a full ring drops the frame");
@@ -146,6 +147,10 @@ namespace
 		Scenario::Expect(Frames.Submit() == DP_OK && Frames.OnTheirWay() == 3 && Frames.Oldest()->Index == 1, "the oldest goes first");
 		Frames.Cancel();
 		Scenario::Expect(Frames.Dropped() == 2 && Frames.Oldest()->Index == 2, "what never comes is dropped");
+		Scenario::Expect(Frames.Submit() == DP_OK && Frames.Submit() == DP_ERROR_ARGUMENT && Frames.Dropped() == 3, "a frame that is refused is dropped too");
+		dp_recorder_stats Statistics{};
+		dp_recorder_statistics(Owner->Handle(), &Statistics);
+		Scenario::Expect(Statistics.submitted == 2, "two frames are with the recorder");
 	}
 
 	void Composite()

@@ -78,6 +78,12 @@ namespace Dreamport::Core
 	{
 		const CaptureSlot& Slot = Ring[Read.load(std::memory_order_relaxed) % Slots];
 		const int32_t Status = dp_recorder_submit(Owner->Handle(), &Slot.Frame);
+		if (Status != DP_OK)
+		{
+			// Not taken (the recorder has failed, or the pose is none): its memory must come back.
+			dp_recorder_cancel(Owner->Handle(), Slot.Buffer.lease);
+			DroppedFrames.fetch_add(1, std::memory_order_relaxed);
+		}
 		Read.fetch_add(1, std::memory_order_release);
 		return Status;
 	}
