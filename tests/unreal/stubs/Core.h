@@ -734,7 +734,7 @@ public:
 };
 #define IMPLEMENT_MODULE(Class, Name) static const bool bStubModule##Name = (FModuleManager::Makers()[#Name] = []() -> IModuleInterface* { return new Class(); }, true);
 
-struct FPluginDescriptor { FString VersionName = TEXT("0.3.0"); };
+struct FPluginDescriptor { FString VersionName = TEXT("0.1.0"); };
 class IPlugin
 {
 public:
