@@ -75,8 +75,8 @@ def install(target: str, library: Path) -> list[Path]:
 def import_library(target: str, dll_name: str, folder: Path) -> Path:
     """Write ``dreamport_core.lib``, what Microsoft's linker needs to link against the DLL, also delayed.
 
-    LLVM's tool writes Microsoft's own short form; mingw's writes one that its linker reads too, but not for
-    delayed loading. Raises ``LookupError`` when there is neither.
+    LLVM's tool writes Microsoft's own short form and is preferred; mingw's is the last resort.
+    Raises ``LookupError`` when there is neither.
     """
     definitions = folder / "dreamport_core.def"
     out = folder / "dreamport_core.lib"
