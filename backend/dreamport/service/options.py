@@ -64,6 +64,11 @@ class ServerOptions:
             raise ServerOptionsError(
                 f"the token is too easy to guess: use {MIN_TOKEN_CHARACTERS} characters or more"
             )
+        if self.token is not None and not all("!" <= letter <= "~" for letter in self.token):
+            raise ServerOptionsError(
+                "the token holds a space or a character outside ASCII, which no header can carry: use letters, "
+                "digits and punctuation"
+            )
         if not self.loopback and (self.token is None or self.tls_certificate is None):
             raise ServerOptionsError(
                 f"{self.host} can be reached from other machines: give a token and a TLS certificate with "
