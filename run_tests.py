@@ -113,6 +113,13 @@ def npm() -> str:
     return shutil.which("npm") or "npm"
 
 
+def build_native_core() -> None:
+    """The library that engines load, for this machine and for Windows; its tests find them built."""
+    run("native core", [PYTHON, "native/build.py"])
+    if shutil.which("x86_64-w64-mingw32-g++-posix"):
+        run("native core for Windows", [PYTHON, "native/build.py", "--target", "windows-x64"])
+
+
 def check_sources() -> None:
     """Style, types, contract, and whether the generated code is the contract's."""
     run("ruff", [PYTHON, "-m", "ruff", "check", "."])
@@ -133,6 +140,7 @@ def main(arguments: Sequence[str]) -> None:
     install_system_packages()
     install_node_packages()
     check_sources()
+    build_native_core()
     # Nothing is printed after pytest's closing line.
     raise SystemExit(subprocess.run([PYTHON, "-m", "pytest", *(arguments or ["-q"])], check=False).returncode)
 

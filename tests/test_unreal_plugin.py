@@ -198,9 +198,9 @@ def test_every_include_is_known_and_its_module_listed() -> None:
 
 
 def test_what_is_shared_is_the_same() -> None:
-    """The header and the shader in the plugin are the repository's."""
-    result = subprocess.run([sys.executable, PLUGIN.parent / "sync_shared.py", "--check"], check=False)
-    assert result.returncode == 0, "run python unreal_plugin/sync_shared.py"
+    """The header in the plugin is the repository's."""
+    result = subprocess.run([sys.executable, PLUGIN.parent / "copy_header.py", "--check"], check=False)
+    assert result.returncode == 0, "run python unreal_plugin/copy_header.py"
 
 
 def test_the_descriptor_names_what_is_there() -> None:

@@ -248,7 +248,7 @@ namespace Dreamport::Core
 
 	void BackendPlan::OnStartFailed(const char* Command)
 	{
-		Say(BackendState::Failed, "Could not start %s. Install Dreamport (pip install dreamport) and set the command's full path in Project Settings > Plugins > Dreamport.", Command);
+		Say(BackendState::Failed, "Could not start %s. Install Dreamport (in a clone of it: pip install .) and set the command's full path in Project Settings > Plugins > Dreamport.", Command);
 	}
 
 	void BackendPlan::OnLine(const char* Line)
