@@ -115,6 +115,8 @@ def npm() -> str:
 
 def build_native_core() -> None:
     """The library that engines load, for this machine and for Windows; its tests find them built."""
+    if not (shutil.which("cmake") and shutil.which("g++")):
+        return
     run("native core", [PYTHON, "native/build.py"])
     if shutil.which("x86_64-w64-mingw32-g++-posix"):
         run("native core for Windows", [PYTHON, "native/build.py", "--target", "windows-x64"])

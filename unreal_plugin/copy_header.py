@@ -1,7 +1,7 @@
 """Copy the native library's header into the plug-in, which must stand on its own.
 
-``python unreal_plugin/copy_header.py`` writes the copy; ``--check`` exits with 1 when it differs. The shader is
-copied by ``shaders/copy_to_plugins.py``.
+``python unreal_plugin/copy_header.py`` writes the copy; ``--check`` exits with 1 when it differs. The shader
+is copied by ``shaders/copy_to_plugins.py``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ COPY = ROOT / "unreal_plugin/Dreamport/Source/ThirdParty/DreamportCore/include/d
 def main() -> int:
     """Copy, or check."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="exit with 1 if the copy differs"
-    )
+    parser.add_argument("--check", action="store_true", help="exit with 1 if the copy differs")
     same = COPY.exists() and COPY.read_bytes() == HEADER.read_bytes()
     if parser.parse_args().check:
         if not same:

@@ -66,8 +66,8 @@ class ServerOptions:
             )
         if self.token is not None and not all("!" <= letter <= "~" for letter in self.token):
             raise ServerOptionsError(
-                "the token holds a space or a character outside ASCII, which no header can carry: use letters, "
-                "digits and punctuation"
+                "the token holds a space or a character outside ASCII, which no header can carry: "
+                "use letters, digits and punctuation"
             )
         if not self.loopback and (self.token is None or self.tls_certificate is None):
             raise ServerOptionsError(
