@@ -20,6 +20,7 @@ from capture_frames import BUTTONS, HEIGHT, NEAR_M, RATE, WIDTH, assert_is_made_
 from dreamport.episodes import matroska, placing
 from dreamport.episodes.dataset import Dataset
 from dreamport.episodes.layout import DatasetInfo
+from dreamport.episodes.locks import FileLock
 from dreamport.episodes.matroska import Block, GrowingVideo, Track
 from dreamport.episodes.placing import place, recover
 from dreamport.episodes.plan import EpisodePlan
@@ -310,6 +311,40 @@ def test_a_recording_killed_before_it_began_or_without_frames_is_removed(tmp_pat
     assert list(recover(tmp_path)) == []
     assert len(Dataset(tmp_path)) == 0
     assert not [path for path in (tmp_path / ".recording").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("how", ["placed", "without frames", "thrown away"])
+def test_a_recording_whose_removal_was_interrupted_is_neither_an_episode_nor_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Files go in any order; the server may be killed after any of them."""
+
+    def remove_some(folder: Path, *_: object, **__: object) -> None:
+        for name in ("colour.mkv", "placing.json", "rows"):
+            (folder / name).unlink(missing_ok=True)
+
+    monkeypatch.setattr(shutil, "rmtree", remove_some)
+    recording = record(tmp_path, 0 if how == "without frames" else 3)
+    if how == "thrown away":
+        recording.discard()
+    else:
+        place(recording.folder, "finished", verify=False)
+    monkeypatch.undo()
+    assert recording.folder.exists()
+    assert list(recover(tmp_path)) == []
+    assert not recording.folder.exists()
+    assert len(Dataset(tmp_path)) == (1 if how == "placed" else 0)
+
+
+def test_a_data_set_that_another_program_holds_is_named_and_its_recordings_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = record(tmp_path, 2).folder
+    monkeypatch.setattr("dreamport.episodes.recording.LOCK_WAIT_S", 0.0)
+    with FileLock(tmp_path / ".recording" / "lock").take():
+        (found,) = recover(tmp_path)
+    assert isinstance(found, DatasetError) and "held by another program" in str(found)
+    assert folder.exists()
 
 
 def test_a_recording_whose_plan_is_damaged_is_named_and_kept(tmp_path: Path) -> None:

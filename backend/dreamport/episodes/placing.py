@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from dreamport.episodes import matroska
 from dreamport.episodes.layout import ALIGNMENT, episode_paths
 from dreamport.episodes.locks import FileLock, FileLocked
 from dreamport.episodes.plan import EpisodePlan
-from dreamport.episodes.recording import FOLDER, dataset_lock, disk_errors, read_plan
+from dreamport.episodes.recording import FOLDER, dataset_lock, disk_errors, read_plan, remove_recording
 from dreamport.episodes.rows import ENGINE_NUMBERS, Mark, Row, read_rows
 from dreamport.episodes.syncing import sync_folder, sync_path
 from dreamport.episodes.tables import EPISODE_SCHEMA, FRAME_SCHEMA
@@ -74,7 +73,7 @@ def place(folder: Path, ended: str, *, verify: bool) -> PlacedEpisode | None:
         begun = _begun(folder, depth is not None)
         found = _Found() if begun is not None else _whole_frames(folder, depth is not None, verify)
         if begun is None and not found.frames:
-            shutil.rmtree(folder)
+            remove_recording(folder)
             return None
         with dataset_lock(root):
             if begun is not None:
@@ -86,7 +85,7 @@ def place(folder: Path, ended: str, *, verify: bool) -> PlacedEpisode | None:
                 _write_tables(folder, plan, placed, found, ended)
                 _note(folder, placed)
             _move(folder, placed, depth is not None)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_recording(folder)
     return placed
 
 
@@ -96,8 +95,12 @@ def recover(root: Path) -> Iterator[PlacedEpisode | DatasetError]:
     """
     if not (root / FOLDER).is_dir():
         return
-    with dataset_lock(root):  # nothing is just being begun
-        folders = sorted(path for path in (root / FOLDER).glob("*") if path.is_dir())
+    try:
+        with disk_errors(root), dataset_lock(root):  # nothing is just being begun
+            folders = sorted(path for path in (root / FOLDER).glob("*") if path.is_dir())
+    except DatasetError as error:
+        yield DatasetError(f"{root}: {error}")
+        return
     for folder in folders:
         try:
             lock = FileLock(folder / "lock").take()
@@ -108,8 +111,8 @@ def recover(root: Path) -> Iterator[PlacedEpisode | DatasetError]:
             continue
         with lock:
             try:
-                if not (folder / "plan.json").exists():  # killed while it was begun, or after it was placed
-                    shutil.rmtree(folder, ignore_errors=True)
+                if not (folder / "plan.json").exists():  # killed while it was begun, or while it was removed
+                    remove_recording(folder)
                     continue
                 placed = place(folder, "server killed", verify=True)
             except DatasetError as error:
@@ -272,12 +275,19 @@ def _move(folder: Path, placed: PlacedEpisode, has_depth: bool) -> None:
         target = paths[name]
         target.parent.mkdir(parents=True, exist_ok=True)
         if name == _LAST:
-            for path in paths.values():
-                if path.parent.exists():
-                    sync_folder(path.parent)
+            _sync_above(placed.dataset, paths)
         if (folder / name).exists():
             os.replace(folder / name, target)
     sync_folder(paths[_LAST].parent)
+
+
+def _sync_above(root: Path, paths: Mapping[str, Path]) -> None:
+    """Sync every folder from ``root`` down to those of an episode's files: some may be new themselves."""
+    folders = {root}
+    for path in paths.values():
+        folders.update(place for place in path.parents if place.is_relative_to(root) and place.exists())
+    for place in folders:
+        sync_folder(place)
 
 
 def _free_index(root: Path) -> int:

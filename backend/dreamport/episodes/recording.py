@@ -108,14 +108,18 @@ class Recording:
                 file.close()
 
     def release(self) -> None:
-        """Give the folder up: whoever recovers may take it."""
+        """Give the folder up: whoever recovers may take it. One that is done with goes for good now: Windows
+        removes no lock that is held.
+        """
         self._lock.release()
+        if not (self.folder / "plan.json").exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def discard(self) -> None:
         """Throw the recording away."""
         self.close()
+        remove_recording(self.folder)
         self.release()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _open(self) -> None:
         info, folder = self.plan.info, self.folder
@@ -151,6 +155,15 @@ class Recording:
         with (self.folder / "reserve").open("ab") as file:
             file.write(b"\x00" * (wanted - self._reserved))
         self._reserved = wanted
+
+
+def remove_recording(folder: Path) -> None:
+    """Remove the folder of a recording that is thrown away or in place. Its plan goes first: without one
+    nobody makes an episode of what an interruption leaves.
+    """
+    with contextlib.suppress(OSError):
+        (folder / "plan.json").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_plan(folder: Path) -> tuple[EpisodePlan, Track, Track | None]:

@@ -194,12 +194,18 @@ def _recover(captures: Path, stop: threading.Event) -> None:
     from dreamport.episodes.placing import recordings_left, recover  # noqa: PLC0415 - needs the extra
 
     for root in recordings_left(captures):
-        for found in recover(root):
-            if stop.is_set():
-                return
-            if isinstance(found, DatasetError):
-                _log.error("recording is not recovered", error=str(found))
-            else:
-                _log.info(
-                    "recording recovered", dataset=root.name, episode=found.episode_id, frames=found.frames
-                )
+        try:
+            for found in recover(root):
+                if stop.is_set():
+                    return
+                if isinstance(found, DatasetError):
+                    _log.error("recording is not recovered", error=str(found))
+                else:
+                    _log.info(
+                        "recording recovered",
+                        dataset=root.name,
+                        episode=found.episode_id,
+                        frames=found.frames,
+                    )
+        except Exception as error:  # the other data sets are recovered, and the server goes on
+            _log.error("recordings are not recovered", dataset=root.name, exc_info=error)
