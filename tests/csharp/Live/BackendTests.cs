@@ -71,6 +71,35 @@ namespace Dreamport.Live
         }
 
         [Test]
+        public void ABackendThatDiedIsStartedAgain()
+        {
+            var settings = new LauncherSettings
+            {
+                Endpoint = new EndpointSettings { Address = $"127.0.0.1:{Backend.FreePort()}" },
+                Command = Command(),
+                ParentProcessId = Environment.ProcessId,
+            };
+            using (var launcher = new BackendLauncher(settings))
+            {
+                launcher.Ensure();
+                Wait.Until(() => !launcher.IsBusy, launcher.Update, () => launcher.Message, 60);
+                Assert.That(launcher.Phase, Is.EqualTo(BackendPhase.Ready), launcher.Message);
+                var first = launcher.ProcessId;
+                using (var process = System.Diagnostics.Process.GetProcessById(first))
+                {
+                    process.Kill();
+                    process.WaitForExit();
+                }
+                launcher.Ensure();
+                Wait.Until(() => !launcher.IsBusy, launcher.Update, () => launcher.Message, 60);
+                Assert.That(launcher.Phase, Is.EqualTo(BackendPhase.Ready), launcher.Message);
+                Assert.That(launcher.StartedHere, Is.True);
+                Assert.That(launcher.ProcessId, Is.Not.EqualTo(first));
+                launcher.StopStarted();
+            }
+        }
+
+        [Test]
         public void PressingPlayStartsABackendThatTheReloadOfTheScriptsDoesNotEnd()
         {
             System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(EditorBackend).TypeHandle);

@@ -219,8 +219,13 @@ namespace Dreamport
 
         void OpenSession(Camera camera)
         {
+            if (_session != null && _session.State == ConnectionState.Failed)
+                Close(); // What it was refused for may have been changed since.
             if (_session != null)
                 return;
+            var shader = _shader != null ? _shader : Shader.Find("Hidden/Dreamport/Capture");
+            if (shader == null)
+                throw new ArgumentException("the shader Hidden/Dreamport/Capture is not in this build: set it in the component's Shader field.");
             _session = new RecorderSession(MakeSettings(camera));
             _session.Notice += (_, message) => Debug.LogWarning($"Dreamport: {message}", this);
             _session.EpisodeFinished += (index, frames) =>
@@ -228,9 +233,6 @@ namespace Dreamport
                 _finishing = false;
                 EpisodeFinished?.Invoke(this, index, frames);
             };
-            var shader = _shader != null ? _shader : Shader.Find("Hidden/Dreamport/Capture");
-            if (shader == null)
-                throw new ArgumentException("the shader Hidden/Dreamport/Capture is not in this build: set it in the component's Shader field.");
             _pass = new CapturePass(shader, _width, _height, _depth ? _depthNearMetres * _unitsPerMetre : 0f, _flip);
             _slots = new CaptureSlot[4];
             for (var i = 0; i < _slots.Length; i++)

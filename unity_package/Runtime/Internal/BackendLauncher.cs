@@ -83,6 +83,12 @@ namespace Dreamport.Internal
         {
             if (IsBusy)
                 return;
+            if (_process != null && _process.HasExited)
+            {
+                // It was ready once and has died since: another is started.
+                ForgetProcess();
+                StartedHere = false;
+            }
             Ask($"Looking for a backend at {_settings.Endpoint.EffectiveAddress}.");
         }
 
@@ -184,8 +190,8 @@ namespace Dreamport.Internal
             if (command == null)
             {
                 Enter(BackendPhase.Failed, string.IsNullOrWhiteSpace(_settings.Command)
-                    ? "No backend listens and the `dreamport` command was not found. Install it (python -m venv .venv, then .venv/bin/pip " +
-                      "install dreamport) and name its folder under Project Settings > Dreamport > Backend command."
+                    ? "No backend listens and the `dreamport` command was not found. Install it in a checkout of Dreamport (python -m venv " +
+                      ".venv, then .venv/bin/pip install .) and name that folder under Project Settings > Dreamport > Backend command."
                     : $"No backend listens and there is no `dreamport` command at {_settings.Command}: correct Project Settings > Dreamport > " +
                       "Backend command.");
                 return;
