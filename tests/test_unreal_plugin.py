@@ -14,6 +14,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -453,6 +455,25 @@ def test_a_path_between_walls_is_recorded(game: Path, plugin_folder: Path, tmp_p
     for row in range(0, 150, 30):
         ahead = episode.pose[row, 0, 2]
         assert np.abs(episode.colour(row)[:, :, 0].astype(float) - (128 + 100 * ahead)).max() < 12, row
+
+
+def test_a_recording_whose_connection_breaks_goes_on_in_another_episode(
+    game: Path, plugin_folder: Path, tmp_path: Path
+) -> None:
+    with backend(captures=tmp_path) as server, ThreadPoolExecutor(1) as others:
+        playing = others.submit(play, game, plugin_folder, "path", server.cable_address, "room", 150)
+        while not playing.done():
+            journals = (tmp_path / "room" / ".recording").glob("*/rows")
+            if any(journal.stat().st_size > 8_000 for journal in journals):  # some 25 frames
+                server.cut()
+                break
+            time.sleep(0.002)
+        said = playing.result()
+    first, second = Dataset(tmp_path / "room")
+    assert (first.facts["ended"], second.facts["ended"]) == ("connection lost", "finished")
+    assert len(second) == said[-1]["frames"]
+    assert 20 < len(first) < 150 and 100 < len(first) + len(second) <= 150, "the path went on"
+    assert not second.look_deg[0].any()
 
 
 def test_pressing_play_starts_a_backend(

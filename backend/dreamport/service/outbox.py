@@ -93,9 +93,10 @@ class Outbox:
         if self._frame is not None and (
             not self._max_in_flight or len(self._sent_frames) < self._max_in_flight
         ):
-            frame, self._frame = self._frame, None
+            frame = self._frame
             if self._max_in_flight:
                 self._sent_frames.append(frame.id)
+            self._frame = None  # only now: ``held`` must find it in one place or the other
             return frame
         stats, self._stats = self._stats, None
         return stats

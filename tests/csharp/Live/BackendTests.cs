@@ -234,6 +234,46 @@ namespace Dreamport.Live
         }
 
         [Test]
+        public void ARecordingGoesOnInAnotherEpisodeAfterABackendThatDied()
+        {
+            var port = Backend.FreePort().ToString(System.Globalization.CultureInfo.InvariantCulture);
+            var first = Backend.Serve("--port", port, "--captures", Captures);
+            using (first)
+            {
+                var camera = Scene.Make<Camera>("camera");
+                Camera.main = camera;
+                var recorder = Scene.Make<DreamportRecorder>("recorder");
+                recorder.Address = first.Address;
+                recorder.Dataset = "unity-broken";
+                Scene.Set(recorder, "_width", 64);
+                Scene.Set(recorder, "_height", 48);
+                var finished = -1;
+                recorder.EpisodeFinished += (_, _, count) => finished = count;
+                Scene.Send(recorder, "OnEnable");
+                recorder.Begin();
+                var pass = (CapturePass)Scene.Get(recorder, "_pass")!;
+                Render(recorder, camera, pass, 0);
+                Wait.Until(() => recorder.Statistics.Acknowledged == 1, () => Scene.Send(recorder, "Update"), () => recorder.Message);
+                first.Kill();
+                Wait.Until(() => recorder.State == ConnectionState.Waiting, () => Scene.Send(recorder, "Update"), () => recorder.Message);
+                Render(recorder, camera, pass, 1);
+                Assert.That(recorder.Dropped, Is.EqualTo(0), "no frame is asked for while there is no episode");
+                using (Backend.Serve("--port", port, "--captures", Captures))
+                {
+                    Wait.Until(() => recorder.Statistics.EpisodeOpen != 0, () => Scene.Send(recorder, "Update"),
+                        () => $"{recorder.State}: {recorder.Message}");
+                    for (var i = 2; i < 5; i++)
+                        Render(recorder, camera, pass, i);
+                    recorder.Finish();
+                    Wait.Until(() => finished >= 0, () => Scene.Send(recorder, "Update"), () => $"{recorder.State}: {recorder.Message}");
+                    Assert.That(finished, Is.EqualTo(3));
+                    Assert.That(Debug.StubWarnings, Has.Some.Contain("another one begins"));
+                    Scene.Send(recorder, "OnDisable");
+                }
+            }
+        }
+
+        [Test]
         public void ARecordingOfBlackPicturesSaysSo()
         {
             using (var backend = Backend.Serve("--port", "0", "--captures", Captures))

@@ -105,10 +105,24 @@ namespace Dreamport
             if (!IsRecording)
                 return;
             _input?.Sample(_controls, 0f, false);
+            if (!EpisodeIsOpen())
+                return;
             if (_path != null)
                 FollowPath();
             else
                 _wanted = _wanted || IsTime();
+        }
+
+        /// <summary>Whether frames can be taken. A connection that broke has ended the episode at its last acknowledged frame; another one begins
+        /// as soon as the backend is back, and a path goes on in it.</summary>
+        bool EpisodeIsOpen()
+        {
+            if (_session!.Statistics.EpisodeOpen != 0)
+                return true;
+            _wanted = _hasLastPose = false;
+            if (_session.State == ConnectionState.Ready && _session.Begin(MakeEpisode()) == NativeStatus.Ok)
+                Debug.LogWarning("Dreamport: the connection to the backend broke. What was acknowledged is an episode; another one begins.", this);
+            return false;
         }
 
         /// <summary>Whether the next frame of the recording is due. When the engine is late, frames are left out, never doubled.</summary>

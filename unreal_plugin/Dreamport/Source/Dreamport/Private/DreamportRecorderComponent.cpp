@@ -145,12 +145,7 @@ void UDreamportRecorderComponent::StartRecording()
 		State->Recorder = Dreamport::Core::Recorder::Create(Options, Status);
 		if (State->Recorder)
 		{
-			dp_episode_options Episode = Dreamport::Core::Sized<dp_episode_options>();
-			Episode.seed = static_cast<uint64>(Camera == EDreamportRecordedCamera::Path ? Path.Seed : Seed);
-			Dreamport::Core::CopyText(Episode.split, bHeldOut ? "heldout" : "train");
-			Dreamport::CopyText(Episode.map_name, GetWorld()->GetMapName());
-			Dreamport::Core::CopyText(Episode.source, Camera == EDreamportRecordedCamera::Path ? "path sampler" : "player");
-			Status = dp_recorder_begin(State->Recorder->Handle(), &Episode);
+			Status = BeginEpisode();
 		}
 		if (Status != DP_OK)
 		{
@@ -174,6 +169,32 @@ void UDreamportRecorderComponent::StartRecording()
 	State->bReady = false;
 	State->Phase = FState::EPhase::Recording;
 	Subsystem->Add(this);
+}
+
+int32 UDreamportRecorderComponent::BeginEpisode()
+{
+	dp_episode_options Episode = Dreamport::Core::Sized<dp_episode_options>();
+	Episode.seed = static_cast<uint64>(Camera == EDreamportRecordedCamera::Path ? Path.Seed : Seed);
+	Dreamport::Core::CopyText(Episode.split, bHeldOut ? "heldout" : "train");
+	Dreamport::CopyText(Episode.map_name, GetWorld()->GetMapName());
+	Dreamport::Core::CopyText(Episode.source, Camera == EDreamportRecordedCamera::Path ? "path sampler" : "player");
+	return dp_recorder_begin(State->Recorder->Handle(), &Episode);
+}
+
+bool UDreamportRecorderComponent::IsEpisodeOpen()
+{
+	dp_recorder_stats Statistics{};
+	dp_recorder_statistics(State->Recorder->Handle(), &Statistics);
+	if (Statistics.episode_open != 0)
+	{
+		return true;
+	}
+	State->bFirst = true;
+	if (State->Status.state == DP_STATE_READY && BeginEpisode() == DP_OK)
+	{
+		UE_LOG(LogDreamport, Warning, TEXT("The connection to the backend broke. What was acknowledged is an episode; another one begins."));
+	}
+	return false;
 }
 
 void UDreamportRecorderComponent::StopRecording()
@@ -317,7 +338,7 @@ void UDreamportRecorderComponent::TickComponent(float DeltaTime, ELevelTick Tick
 	{
 		ReadInput();
 		State->bReady = State->bReady || State->Status.state == DP_STATE_READY;
-		if (State->bReady && NextCamera(DeltaTime, View))
+		if (IsEpisodeOpen() && State->bReady && NextCamera(DeltaTime, View))
 		{
 			Capture(View);
 		}
@@ -332,6 +353,11 @@ void UDreamportRecorderComponent::TickComponent(float DeltaTime, ELevelTick Tick
 		if (State->Phase == FState::EPhase::Emptying && State->Readback->Ring.OnTheirWay() == 0)
 		{
 			Finish();
+			if (State->Status.state == DP_STATE_FAILED)
+			{
+				// No answer will come.
+				Close();
+			}
 		}
 	}
 }

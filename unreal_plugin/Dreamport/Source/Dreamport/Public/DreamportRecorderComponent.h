@@ -232,6 +232,11 @@ private:
 	void ReadInput();
 	bool NextCamera(float DeltaTime, FTransform& OutCamera);
 	void Capture(const FTransform& View);
+	/** A dp_status. */
+	int32 BeginEpisode();
+	/** Whether frames can be taken. A connection that broke has ended the episode at its last acknowledged frame; another one begins as soon as
+	 * the backend is back, and a path goes on in it. */
+	bool IsEpisodeOpen();
 	void Finish();
 	FTransform GetLevelOrigin() const;
 
