@@ -141,6 +141,17 @@ void Scenario::Play(const Words& Arguments)
 	const std::string Text = Stub::Narrow(*World->GetDiagnostics());
 	Expect(Text.find("Session: ") != std::string::npos && Text.find("Executor: stub on CPU") != std::string::npos, "diagnostics name session and executor");
 	std::printf("{\"shown\": %d, \"taps\": %d, \"turned\": %g, \"allocations\": %ld, \"median_tick_ms\": %.4f, \"worst_tick_ms\": %.3f, \"received\": %lld, \"executor\": \"%s\"}\n", Shown, Taps, Turned, Allocations, Game.MedianTickMs(), Game.WorstTickMs, Statistics.FramesReceived, Stub::Narrow(*Statistics.Executor).c_str());
+
+	// A listener may stop the world in which it is called.
+	struct FStopper : UObject
+	{
+		UDreamportWorldComponent* World = nullptr;
+		void Shown(const FDreamportFrameInfo&) { World->Stop(); }
+	};
+	FStopper* Stopper = NewObject<FStopper>();
+	Stopper->World = World;
+	World->OnFrame.AddDynamic(Stopper, &FStopper::Shown);
+	Expect(Game.TickUntil([World] { return !World->IsPlaying(); }, 10.0), "a listener stops the world");
 }
 
 void Scenario::Camera(const Words& Arguments)

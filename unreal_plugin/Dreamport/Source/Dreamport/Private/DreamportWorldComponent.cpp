@@ -153,6 +153,10 @@ void UDreamportWorldComponent::TickComponent(float DeltaTime, ELevelTick TickTyp
 	{
 		SendControl();
 		ShowFrame();
+	}
+	// So may one of the frame.
+	if (State->Play)
+	{
 		UpdateComposite();
 	}
 }
