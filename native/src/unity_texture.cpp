@@ -101,8 +101,8 @@ class Tickets {
 };
 
 Tickets& tickets() noexcept {
-    static Tickets only;
-    return only;
+    static auto* const only = new Tickets;  // never freed: a render thread may call until the process is gone
+    return *only;
 }
 
 void DREAMPORT_UNITY_CALL on_texture_event(int event, void* data) noexcept {

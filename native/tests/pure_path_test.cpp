@@ -58,6 +58,20 @@ TEST_CASE("options that make no sense are refused") {
     refused([](auto& b) { b.start[0] = 10; }, DP_ERROR_STATE);
 }
 
+TEST_CASE("a speed for which every waypoint is at hand ends all the same") {
+    dp_path_options o{};
+    o.struct_size = sizeof o;
+    o.frames = 50;
+    o.frame_rate = 20;
+    o.speed_m_s = 400;
+    o.turn_deg_s = 90;
+    for (int i = 0; i < 3; ++i)
+        o.minimum[i] = -9, o.maximum[i] = 9;
+    std::vector<dp_pose> poses(50);
+    for (o.kind = DP_PATH_RECTANGLE; o.kind <= DP_PATH_MIX; ++o.kind)
+        CHECK(dp_path_sample(&o, nullptr, poses.data(), nullptr, 50) == DP_OK);
+}
+
 TEST_CASE("a probe that answers nonsense stops the walk, not the program") {
     dp_path_options o{};
     o.struct_size = sizeof o;

@@ -22,7 +22,8 @@ namespace {
 constexpr std::uint32_t width = 64, height = 48;
 
 Bytes opened(const char* token = "secret", bool resumed = false, std::uint64_t last_heard = 0,
-             std::uint32_t version = 1, std::uint32_t colour = DP_COLOUR_RAW_RGBA) {
+             std::uint32_t version = 1, std::uint32_t colour = DP_COLOUR_RAW_RGBA,
+             std::uint32_t transport = DP_TRANSPORT_INLINE) {
     static dreamport_v1_Opened m;
     m = dreamport_v1_Opened_init_zero;
     std::strcpy(m.session_id, "5e55");
@@ -35,7 +36,16 @@ Bytes opened(const char* token = "secret", bool resumed = false, std::uint64_t l
     m.has_frame_size = true;
     m.frame_size = {width, height};
     m.colour_format = static_cast<dreamport_v1_ColourFormat>(colour);
-    m.transport = dreamport_v1_Transport_TRANSPORT_INLINE;
+    m.transport = static_cast<dreamport_v1_Transport>(transport);
+    if (transport == DP_TRANSPORT_SHARED_MEMORY) {  // sound, and not there
+        m.has_shared_memory = true;
+        std::strcpy(m.shared_memory.name, "/dreamport-nowhere");
+        m.shared_memory.header_bytes = m.shared_memory.colour_offset = 64;
+        m.shared_memory.slots = 1;
+        m.shared_memory.colour_bytes = 4 * width * height;
+        m.shared_memory.slot_bytes = 64 + m.shared_memory.colour_bytes;
+        m.shared_memory.bytes = 64 + m.shared_memory.slot_bytes;
+    }
     m.last_control_sequence = last_heard;
     return bytes::chunk(1, bytes::encoded(dreamport_v1_Opened_fields, m));
 }
@@ -207,6 +217,7 @@ TEST_CASE("a backend that breaks the contract is told apart") {
     Bytes huge = opened();
     const Case cases[] = {
         {opened("t", false, 0, 2), DP_PROBLEM_VERSION},
+        {opened("t", false, 0, 1, DP_COLOUR_RAW_RGBA, DP_TRANSPORT_SHARED_MEMORY), DP_PROBLEM_PROTOCOL},  // not asked
         {frame(1, raw(0)), DP_PROBLEM_PROTOCOL},
         {bytes::chunk(1, bytes::chunk(5, Bytes(10, 0xFF))), DP_PROBLEM_PROTOCOL},
         {Bytes(20, 0xFF), DP_PROBLEM_PROTOCOL},

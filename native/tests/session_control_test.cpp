@@ -127,6 +127,20 @@ TEST_CASE("after a break only what was not heard is said again, and what is held
     CHECK(out.buttons == 5);
 }
 
+TEST_CASE("nothing is forgotten in the 20 s in which a silent connection is given up, at 200 samples a second") {
+    ControlQueue queue;
+    ControlSample out;
+    std::uint64_t sequence = 0;
+    for (int i = 0; i < 4000; ++i) {
+        queue.add(sample(0.0625f, i == 0 ? 1u : 0), i, false);
+        queue.take(out, sequence);
+    }
+    queue.session_resumed(0);
+    REQUIRE(queue.take(out, sequence));
+    CHECK(out.yaw_deg == 250);
+    CHECK(out.pressed == 1);
+}
+
 TEST_CASE("a new session hears what waits, not what the old one was told") {
     ControlQueue queue;
     ControlSample out;

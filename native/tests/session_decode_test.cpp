@@ -101,6 +101,29 @@ TEST_CASE("a world with too many starts, long titles and a card of 100 KB is tak
     CHECK(std::strlen(out.starts[0].title) == 124);
 }
 
+TEST_CASE("a list decoded a second time holds nothing of the first") {
+    const auto world = [](const Bytes& button, const Bytes& start) {
+        Bytes out = chunk(4, chunk(1, button));
+        append(out, chunk(7, start));
+        return out;
+    };
+    Bytes button = chunk(1, "forward");
+    append(button, chunk(3, "KeyW"));
+    Bytes start = chunk(1, "yard");
+    append(start, chunk(2, "The yard"));
+    static dreamport_v1_World out;
+    Bytes message = world(button, start);
+    for (int i = 0; i < 3; ++i) {
+        REQUIRE(decode_lenient(dreamport_v1_World_fields, &out, message.data(), message.size()));
+        CHECK(out.control_schema.buttons[0].keys_count == 1);
+    }
+    message = world(chunk(1, "jump"), chunk(1, "roof"));
+    REQUIRE(decode_lenient(dreamport_v1_World_fields, &out, message.data(), message.size()));
+    CHECK(std::string(out.control_schema.buttons[0].name) == "jump");
+    CHECK(out.control_schema.buttons[0].keys_count == 0);
+    CHECK(std::string(out.starts[0].title).empty());
+}
+
 TEST_CASE("what fits is decoded as nanopb decodes it") {
     static dreamport_v1_Opened in, out;
     in = dreamport_v1_Opened_init_zero;

@@ -82,6 +82,43 @@ TEST_CASE("damaged pictures and pictures of another size are refused, and the ne
     CHECK(difference(rgba, decoded) < 4);
 }
 
+TEST_CASE("a picture in several scans is refused") {
+    const std::uint32_t width = 64, height = 48;
+    const std::vector<std::uint8_t> rgba = picture(width, height);
+    dreamport::jpeg::ErrorJump error{};
+    jpeg_compress_struct codec{};
+    codec.err = error.set_up();
+    REQUIRE(setjmp(error.target) == 0);
+    jpeg_create_compress(&codec);
+    unsigned char* encoded = nullptr;
+    unsigned long size = 0;
+    jpeg_mem_dest(&codec, &encoded, &size);
+    codec.image_width = width;
+    codec.image_height = height;
+    codec.input_components = 4;
+    codec.in_color_space = JCS_EXT_RGBA;
+    jpeg_set_defaults(&codec);
+    jpeg_scan_info scans[3] = {};
+    for (int i = 0; i < 3; ++i) {
+        scans[i].comps_in_scan = 1;
+        scans[i].component_index[0] = i;
+        scans[i].Se = 63;
+    }
+    codec.scan_info = scans;
+    codec.num_scans = 3;
+    jpeg_start_compress(&codec, TRUE);
+    while (codec.next_scanline < height) {
+        auto* line = const_cast<JSAMPLE*>(&rgba[std::size_t{4} * width * codec.next_scanline]);
+        jpeg_write_scanlines(&codec, &line, 1);
+    }
+    jpeg_finish_compress(&codec);
+    jpeg_destroy_compress(&codec);
+    std::vector<std::uint8_t> decoded(rgba.size());
+    Decoder decoder;
+    CHECK_FALSE(decoder.decode(encoded, size, width, height, decoded.data()));
+    std::free(encoded);
+}
+
 TEST_CASE("after the first pictures nothing is allocated") {
     const std::uint32_t width = 320, height = 192;
     const std::vector<std::uint8_t> rgba = picture(width, height);

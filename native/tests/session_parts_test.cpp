@@ -1,6 +1,7 @@
 // Small parts: frame pool, samples, shared memory, addresses, backoff, problems, handles.
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <string>
@@ -144,6 +145,11 @@ TEST_CASE("percentiles and jitter are those of the sorted last ten seconds") {
     CHECK(samples->count_since(now - 1'000'000'000) == 201);
     samples->percentiles(now + 11'000'000'000, {50, 95, 99}, out);
     CHECK(out[0] == 0);
+    for (const float value : {std::nanf(""), HUGE_VALF, 3.0f})  // as a server may say
+        samples->add(now + 11'000'000'000, value);
+    samples->percentiles(now + 11'000'000'000, {50, 95, 99}, out);
+    CHECK(out[0] == 0);
+    CHECK(out[2] == 3);
 }
 
 TEST_CASE("addresses") {

@@ -1,4 +1,5 @@
 // The recorder's queue, order, acknowledgements and breaks against a fake backend in the same process.
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -160,6 +161,28 @@ TEST_CASE("no more is sent than the backend lets wait, and a full queue refuses 
     CHECK(here.submit(9) == DP_OK);
     CHECK(here.heard_frame(5).index == 5);
     CHECK(here.stats().refused == 1);
+}
+
+TEST_CASE("a frame that the backend would refuse is refused here, and gives its memory back") {
+    Here here;
+    here.recorder->start_all();
+    REQUIRE(here.recorder->begin(here.episode) == DP_OK);
+    const auto refused = [&](auto change) {
+        dp_capture_buffer buffer{};
+        REQUIRE(here.recorder->acquire(buffer) == DP_OK);
+        dp_capture_frame bad = Here::described(buffer.lease);
+        change(bad);
+        CHECK(here.recorder->submit(bad) == DP_ERROR_ARGUMENT);
+        CHECK(here.stats().queued == 0);
+    };
+    refused([](auto& f) { f.pose.position[1] = NAN; });
+    refused([](auto& f) { f.has_velocity = 1, f.velocity[2] = NAN; });
+    refused([](auto& f) { f.has_intrinsics = 1; });
+    refused([](auto& f) { f.engine_state_count = 1, f.engine_state[0] = NAN; });
+    refused([](auto& f) { f.engine_state_count = 9; });
+    refused([](auto& f) { f.buttons = 0x80000000; });
+    refused([](auto& f) { f.look_yaw_deg = 1e6f; });
+    CHECK(here.submit(1) == DP_OK);
 }
 
 TEST_CASE("a break ends the episode at what was acknowledged; the next begins anew") {

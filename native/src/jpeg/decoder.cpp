@@ -24,9 +24,10 @@ bool Decoder::decode(const std::uint8_t* data, std::size_t size, std::uint32_t w
     error_.manager.num_warnings = 0;
     jpeg_mem_src(&codec_, data, static_cast<unsigned long>(size));
     // A baseline picture of the size agreed on: progressive ones need memory that a stranger decides on, and the
-    // arena's rows are of 8-bit samples.
+    // arena's rows are of 8-bit samples. One scan: each more costs the time of a whole picture for a few bytes.
     const bool right = jpeg_read_header(&codec_, TRUE) == JPEG_HEADER_OK && codec_.image_width == width &&
-                       codec_.image_height == height && codec_.progressive_mode == 0 && codec_.data_precision == 8;
+                       codec_.image_height == height && codec_.progressive_mode == 0 && codec_.data_precision == 8 &&
+                       jpeg_has_multiple_scans(&codec_) == FALSE;
     if (right) {
         codec_.out_color_space = JCS_EXT_RGBA;
         jpeg_start_decompress(&codec_);

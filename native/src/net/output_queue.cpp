@@ -4,6 +4,11 @@
 #include <cstring>
 
 namespace dreamport::net {
+namespace {
+
+constexpr std::size_t most_gone_bytes = 1 << 20;  // of copies that have left
+
+}  // namespace
 
 Bytes OutputQueue::bytes_of(const Segment& segment) const noexcept {
     return {segment.lent != nullptr ? segment.lent : copied_.data() + segment.offset, segment.size};
@@ -77,7 +82,8 @@ void OutputQueue::pop(std::size_t bytes) noexcept {
         segments_.clear();
         copied_.clear();
         first_ = 0;
-    } else if (first_ >= 1024) {  // never empty under a steady load: let go of what has left
+    } else if (first_ >= 1024 || (segments_[first_].lent == nullptr && segments_[first_].offset >= most_gone_bytes)) {
+        // never empty under a steady load: let go of what has left
         std::size_t gone = copied_.size();
         for (std::size_t i = first_; i < segments_.size(); ++i)
             if (segments_[i].lent == nullptr) gone = std::min(gone, segments_[i].offset);

@@ -136,14 +136,18 @@ std::string_view Client::subject() const noexcept {
     return world.empty() ? std::string_view("the default world") : world;
 }
 
+bool Client::wants_shared_memory() const noexcept {
+    return options_.transport != DP_TRANSPORT_INLINE && !shared_memory_failed_ &&
+           (options_.transport == DP_TRANSPORT_SHARED_MEMORY || loopback_);
+}
+
 void Client::begin_call(net::Call& call) noexcept {
     opened_now_ = false;
     last_frame_id_ = 0;
     OpenWish wish;
     wish.options = &options_;
     wish.resume_token = token_;
-    const bool shared = options_.transport != DP_TRANSPORT_INLINE && !shared_memory_failed_ &&
-                        (options_.transport == DP_TRANSPORT_SHARED_MEMORY || loopback_);
+    const bool shared = wants_shared_memory();
     wish.transport = shared ? DP_TRANSPORT_SHARED_MEMORY : DP_TRANSPORT_INLINE;
     wish.colour_format = options_.colour_format;
     if (wish.colour_format == DP_COLOUR_DEFAULT) wish.colour_format = shared ? DP_COLOUR_RAW_RGBA : DP_COLOUR_JPEG;
@@ -183,6 +187,7 @@ void Client::turn(net::Call& call) noexcept {
     std::int64_t time_ns = 0;
     {
         const std::lock_guard<std::mutex> lock(input_mutex_);
+        if (behind_) return;  // all of it waits in memory of fixed size
         std::swap(pause, pause_waits_);
         std::swap(presented, presented_waits_);
         paused = paused_;

@@ -58,6 +58,7 @@ class Client final : public Link {
 
     void opened(net::Bytes message) noexcept;
     bool check_opened() noexcept;
+    bool wants_shared_memory() const noexcept;
     bool open_ring() noexcept;
     void begin_session() noexcept;
     void frame(net::Bytes message) noexcept;

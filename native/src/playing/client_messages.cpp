@@ -103,7 +103,8 @@ bool Client::check_opened() noexcept {
     const bool colour_known = colour_format_ == DP_COLOUR_RAW_RGBA || colour_format_ == DP_COLOUR_JPEG;
     if (!colour_known || depth > DP_DEPTH_INVERSE_UINT16 || transport_ > DP_TRANSPORT_SHARED_MEMORY) return false;
     if (transport_ == 0) transport_ = DP_TRANSPORT_INLINE;
-    return transport_ == DP_TRANSPORT_INLINE || colour_format_ == DP_COLOUR_RAW_RGBA;
+    // What was not asked for is refused: a ring that cannot be opened would be tried again without end.
+    return transport_ == DP_TRANSPORT_INLINE || (wants_shared_memory() && colour_format_ == DP_COLOUR_RAW_RGBA);
 }
 
 bool Client::open_ring() noexcept {
@@ -182,7 +183,9 @@ void Client::frame(net::Bytes message) noexcept {
     const std::int64_t now = now_ns();
     into.frame.arrived_ns = now;
     const std::uint64_t applied = fields.control.sequence;
-    const bool first_with_control = applied > last_applied_ && into.frame.control_sequence > 0;
+    const std::int64_t sampled = fields.control.client_time_ns;  // as the server says: any number
+    const bool first_with_control =
+        applied > last_applied_ && into.frame.control_sequence > 0 && sampled > 0 && sampled <= now;
     last_applied_ = std::max(last_applied_, applied);
     const std::int64_t generated = fields.timing.generated_at_ns;
     const bool same_clock = loopback_ && generated > 0 && now >= generated && now - generated < 60'000'000'000;

@@ -58,7 +58,7 @@ class ControlQueue {
     };
 
     static constexpr std::size_t max_waiting = 64;
-    static constexpr std::size_t max_sent = 1024;  // 17 s at 60 Hz; a silent connection is given up after 15 s
+    static constexpr std::size_t max_sent = 4096;  // 20 s at 200 Hz: a silent connection is given up by then
 
     void append(const ControlSample& sample, bool merge) noexcept;
     void say_held_again() noexcept;

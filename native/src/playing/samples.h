@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,7 +16,7 @@ class Samples {
 
     void add(std::int64_t time_ns, float value) noexcept {
         times_[next_ % capacity] = time_ns;
-        values_[next_ % capacity] = value;
+        values_[next_ % capacity] = std::isfinite(value) ? value : 0.0f;  // sorting needs numbers
         ++next_;
     }
     void clear() noexcept { next_ = first_ = 0; }

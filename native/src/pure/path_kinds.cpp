@@ -162,6 +162,7 @@ void turn_around(Trip trip) noexcept {
 
 void walk_waypoints(Trip trip, int count) noexcept {
     Walker& walker = trip.walker;
+    const std::uint32_t before = walker.written();
     LookBack look_back(trip);
     double heading = walker.yaw();  // of the walk, not wrapped
     const double carrot = std::max(0.25, 0.25 * trip.options.speed_m_s);
@@ -209,6 +210,8 @@ void walk_waypoints(Trip trip, int count) noexcept {
         leave = curve.arrive;
         target = next;
     }
+    // One frame at least: for who walks farther in a moment than there is room, every waypoint is reached already.
+    if (walker.written() == before && !walker.full()) walker.step({}, 0, heading, trip.options.turn_deg_s, 0);
 }
 
 void orbit(Trip trip, Plan landmark, double arc_deg) noexcept {

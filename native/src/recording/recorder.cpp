@@ -24,14 +24,32 @@ void flip(std::uint8_t* pixels, std::size_t stride, std::uint32_t height) noexce
     }
 }
 
-bool is_valid(const dp_capture_frame& frame) noexcept {
+bool within(double value, double limit) noexcept {
+    return std::abs(value) <= limit;  // also refuses what is no number
+}
+
+// What the backend would refuse, and the recording with it.
+bool is_valid(const dp_capture_frame& frame, std::uint32_t button_count) noexcept {
     const double(&q)[4] = frame.pose.orientation;
     const double norm = std::sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
-    if (!(std::abs(norm - 1.0) <= 0.01)) return false;  // also refuses what is no number
+    if (!within(norm - 1.0, 0.01)) return false;
     for (const double value : frame.pose.position) {
-        if (!(std::abs(value) <= 1e6)) return false;
+        if (!within(value, 1e6)) return false;
     }
-    return frame.engine_state_count <= 8 && std::isfinite(frame.look_yaw_deg) && std::isfinite(frame.look_pitch_deg);
+    for (const double value : frame.velocity) {
+        if (frame.has_velocity != 0 && !within(value, 1e6)) return false;
+    }
+    const dp_intrinsics& k = frame.intrinsics;
+    const bool camera = within(k.fx, 1e6) && within(k.fy, 1e6) && within(k.cx, 1e6) && within(k.cy, 1e6) &&
+                        k.fx >= 1e-3 && k.fy >= 1e-3;
+    if (frame.has_intrinsics != 0 && !camera) return false;
+    if (frame.engine_state_count > 8) return false;
+    for (std::uint32_t i = 0; i < frame.engine_state_count; ++i) {
+        if (!std::isfinite(frame.engine_state[i])) return false;
+    }
+    return (button_count >= 32 || frame.buttons >> button_count == 0) &&
+           within(static_cast<double>(frame.look_yaw_deg), 36000) &&
+           within(static_cast<double>(frame.look_pitch_deg), 36000);
 }
 
 void describe(dreamport_v1_CapturedFrame& out, const dp_capture_frame& frame, std::uint64_t index,
@@ -135,7 +153,10 @@ std::int32_t Recorder::acquire(dp_capture_buffer& out) noexcept {
 }
 
 std::int32_t Recorder::submit(const dp_capture_frame& frame) noexcept {
-    if (!is_valid(frame)) return DP_ERROR_ARGUMENT;
+    if (!is_valid(frame, options_.button_count)) {
+        cancel(frame.lease);  // the engine thinks that it has handed the memory over
+        return DP_ERROR_ARGUMENT;
+    }
     bool to_worker = false;
     {
         const std::lock_guard<std::mutex> lock(mutex_);

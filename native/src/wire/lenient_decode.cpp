@@ -28,6 +28,8 @@ bool take(pb_field_iter_t& field, const std::uint8_t* data, std::size_t size) no
         copy_text(reinterpret_cast<char*>(memory), field.data_size, {reinterpret_cast<const char*>(data), size});
         return true;
     }
+    // nanopb's defaults do not reach into lists: what an earlier message left there would be added to.
+    if (PB_HTYPE(field.type) == PB_HTYPE_REPEATED) return decode_lenient(field.submsg_desc, memory, data, size);
     return merge(field.submsg_desc, memory, data, size);
 }
 

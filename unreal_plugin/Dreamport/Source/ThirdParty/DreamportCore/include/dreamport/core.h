@@ -470,7 +470,8 @@ DP_API int32_t DP_CALL dp_recorder_poll_event(dp_recorder* recorder, dp_event* o
 DP_API int32_t DP_CALL dp_recorder_begin(dp_recorder* recorder, const dp_episode_options* episode);
 /* Lends memory for the next frame; DP_ERROR_FULL when all is in use: the engine drops this frame (it is counted) or slows down. */
 DP_API int32_t DP_CALL dp_recorder_acquire(dp_recorder* recorder, dp_capture_buffer* out);
-/* Hands the frame over. Frames are numbered in the order of submission; a refused acquire leaves a gap in the numbers. */
+/* Hands the frame over. Frames are numbered in the order of submission; a refused acquire leaves a gap in the numbers, and
+ * so does a frame with values that the backend would refuse (DP_ERROR_ARGUMENT): its memory is given back. */
 DP_API int32_t DP_CALL dp_recorder_submit(dp_recorder* recorder, const dp_capture_frame* frame);
 /* Gives lent memory back without a frame; leaves a gap in the numbers. */
 DP_API int32_t DP_CALL dp_recorder_cancel(dp_recorder* recorder, uint32_t lease);
