@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ from capture_frames import (
 )
 from dreamport.episodes.plan import Progress
 from dreamport.geometry import Pose
-from dreamport.service import CaptureClient, CaptureError, Recorder
+from dreamport.service import CaptureClient, CaptureError, Recorder, capture_desk
 from dreamport.service.wire import pose_message
 from dreamport.v1 import capture_pb2, common_pb2, play_pb2
 from stubs import serving
@@ -499,6 +501,33 @@ async def test_a_seed_stays_in_its_split(tmp_path: Path) -> None:
     )
     assert error.code == grpc.StatusCode.FAILED_PRECONDITION and "begin.split" in error.message
     assert here.dataset().seeds("heldout") == [12]
+
+
+async def test_a_seed_stays_in_its_split_when_its_episode_is_recovered_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with capturing(tmp_path) as here, here.client.record() as recorder:
+        await recorder.begin_with(begin_message(seed=11, split="heldout"))
+        await send_frame(recorder, 1, 0)
+        await recorder.safe(1)
+        shutil.copytree(tmp_path / "garden" / ".recording", tmp_path / "left")
+        await recorder.finish(discard=True)
+    shutil.copytree(tmp_path / "left", tmp_path / "garden" / ".recording", dirs_exist_ok=True)
+    go, really = threading.Event(), capture_desk._recover
+
+    def late(captures: Path, stop: threading.Event) -> None:
+        go.wait(20)
+        really(captures, stop)
+
+    monkeypatch.setattr(capture_desk, "_recover", late)
+    async with capturing(tmp_path) as here, here.client.record() as recorder:
+        await record_episode(recorder, 1, 2, seed=12)
+        go.set()
+        with pytest.raises(CaptureError, match=r"begin\.split"):
+            for _ in range(500):
+                await recorder.begin_with(begin_message(seed=11))
+                await recorder.finish(discard=True)
+    assert here.dataset().seeds("heldout") == [11]
 
 
 async def test_a_server_takes_so_many_recorders_and_says_when_to_come_back(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ class CaptureDesk:
             self._recovering = asyncio.create_task(
                 asyncio.to_thread(_recover, self._options.captures, self._stop_recovering)
             )
+            # Recovered episodes have seeds too: what was read of a data set before is out of date.
+            self._recovering.add_done_callback(lambda _: self._splits.clear())
 
     def enter(self, stream: CaptureStream) -> None:
         """Admit a recorder. Raises ``Refusal``."""
@@ -125,7 +127,8 @@ class CaptureDesk:
         finally:
             self._open.pop(plan.episode_id, None)
         if placed is not None:
-            self._splits[plan.info.name][plan.seed] = plan.split
+            if plan.info.name in self._splits:
+                self._splits[plan.info.name][plan.seed] = plan.split
             _log.info("episode in place", episode=plan.episode_id, frames=placed.frames, ended=ended)
         return placed
 
