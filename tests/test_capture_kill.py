@@ -18,7 +18,7 @@ import pytest
 
 from capture_frames import assert_is_made_up, begin_message, capturing, send_frame
 from dreamport.episodes.dataset import Dataset
-from dreamport.episodes.placing import recordings_left
+from dreamport.episodes.layout import recordings_left
 from dreamport.service import CaptureClient, CaptureError
 
 TESTS = Path(__file__).parent

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from capture_frames import capturing
-from dreamport.episodes.placing import recordings_left
+from dreamport.episodes.layout import recordings_left
 from dreamport_tools.bench.capture import CaptureBench, bench_capture
 from test_capture_kill import assert_kept, first_line, process
 

@@ -90,7 +90,7 @@ def list_(
     """List the episodes of a data set, or of every data set in a captures folder."""
     require_extra("capture", *DATASET_MODULES)
     from dreamport.episodes.dataset import Dataset
-    from dreamport.episodes.placing import recordings_left
+    from dreamport.episodes.layout import recordings_left
     from dreamport.service.capture_paths import default_captures_folder
 
     place = folder or default_captures_folder()
@@ -131,7 +131,7 @@ def recover(
 ) -> None:
     """Make episodes of what a killed server or a power cut left. A server does so too when it starts."""
     require_extra("capture", *DATASET_MODULES)
-    from dreamport.episodes.placing import recordings_left
+    from dreamport.episodes.layout import recordings_left
     from dreamport.episodes.placing import recover as recover_dataset
     from dreamport.service.capture_paths import default_captures_folder
 

@@ -28,6 +28,8 @@ GAPS = (
     "missing_before counts frames lost between row t-1 and row t. Where it is not 0 a run begins: row t's "
     "action covers the whole gap, so it is no step of one frame."
 )
+RECORDINGS = ".recording"
+"""Folder of a data set that holds recordings which are not episodes yet."""
 COLOUR, DEPTH = "observation.colour", "observation.depth"
 DEPTH_UNITS_PER_METRE = 1000.0  # 16 bits of millimetres; 0 means no surface (sky or beyond 65 m)
 
@@ -194,6 +196,12 @@ def create_dataset(root: Path, info: DatasetInfo) -> None:
 def discard_unfinished(root: Path) -> None:
     """Remove what a killed ``EpisodeWriter`` left behind. Only while nothing records into ``root``."""
     shutil.rmtree(root / ".unfinished", ignore_errors=True)
+
+
+def recordings_left(captures: Path) -> list[Path]:
+    """Data sets under ``captures`` (or itself) that hold recordings which are not episodes yet."""
+    places = [captures, *sorted(captures.glob("*"))] if captures.is_dir() else []
+    return [root for root in places if any(path.is_dir() for path in (root / RECORDINGS).glob("*"))]
 
 
 def episode_paths(root: Path, index: int) -> dict[str, Path]:

@@ -21,10 +21,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from dreamport.episodes import matroska
-from dreamport.episodes.layout import ALIGNMENT, episode_paths
+from dreamport.episodes.layout import ALIGNMENT, RECORDINGS, episode_paths
 from dreamport.episodes.locks import FileLock, FileLocked
 from dreamport.episodes.plan import EpisodePlan
-from dreamport.episodes.recording import FOLDER, dataset_lock, disk_errors, read_plan, remove_recording
+from dreamport.episodes.recording import dataset_lock, disk_errors, read_plan, remove_recording
 from dreamport.episodes.rows import ENGINE_NUMBERS, Mark, Row, read_rows
 from dreamport.episodes.syncing import sync_folder, sync_path
 from dreamport.episodes.tables import EPISODE_SCHEMA, FRAME_SCHEMA
@@ -93,11 +93,11 @@ def recover(root: Path) -> Iterator[PlacedEpisode | DatasetError]:
     """Place every recording under the data set at ``root`` that nothing writes any more. A failure of one is
     given, not raised; it can be tried again.
     """
-    if not (root / FOLDER).is_dir():
+    if not (root / RECORDINGS).is_dir():
         return
     try:
         with disk_errors(root), dataset_lock(root):  # nothing is just being begun
-            folders = sorted(path for path in (root / FOLDER).glob("*") if path.is_dir())
+            folders = sorted(path for path in (root / RECORDINGS).glob("*") if path.is_dir())
     except DatasetError as error:
         yield DatasetError(f"{root}: {error}")
         return
@@ -120,12 +120,6 @@ def recover(root: Path) -> Iterator[PlacedEpisode | DatasetError]:
             else:
                 if placed is not None:
                     yield placed
-
-
-def recordings_left(captures: Path) -> list[Path]:
-    """Data sets under ``captures`` (or itself) that hold recordings which are not episodes yet."""
-    places = [captures, *sorted(captures.glob("*"))] if captures.is_dir() else []
-    return [root for root in places if any(path.is_dir() for path in (root / FOLDER).glob("*"))]
 
 
 def _whole_frames(folder: Path, has_depth: bool, verify: bool) -> _Found:

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from dreamport.episodes.encoders import PictureEncoder, jpeg_track
-from dreamport.episodes.layout import create_dataset
+from dreamport.episodes.layout import RECORDINGS, create_dataset
 from dreamport.episodes.locks import FileLock, FileLocked
 from dreamport.episodes.matroska import GrowingVideo, Track
 from dreamport.episodes.plan import EpisodePlan, Progress
@@ -33,7 +33,6 @@ from dreamport.episodes.rows import FrameFacts, Mark, Row, RowsWriter
 from dreamport.episodes.syncing import sync_file, sync_folder
 from dreamport.errors import DatasetError, DiskFullError
 
-FOLDER = ".recording"
 LOCK_WAIT_S = 30.0
 RESERVE_BASE = 1 << 20
 RESERVE_A_ROW = 640
@@ -48,7 +47,7 @@ class Recording:
     """
 
     def __init__(self, root: Path, plan: EpisodePlan) -> None:
-        self.folder = root / FOLDER / plan.episode_id
+        self.folder = root / RECORDINGS / plan.episode_id
         self.plan = plan
         self._written = Progress(0, 0, 0)
         with disk_errors(root), dataset_lock(root):
@@ -192,9 +191,9 @@ def read_plan(folder: Path) -> tuple[EpisodePlan, Track, Track | None]:
 
 def dataset_lock(root: Path) -> FileLock:
     """The lock under which episodes are begun and put in place; waits for its turn."""
-    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    (root / RECORDINGS).mkdir(parents=True, exist_ok=True)
     try:
-        return FileLock(root / FOLDER / "lock").take(LOCK_WAIT_S)
+        return FileLock(root / RECORDINGS / "lock").take(LOCK_WAIT_S)
     except FileLocked as error:
         raise DatasetError(
             f"data set {root.name} is held by another program; end it, or wait until it is done"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
+from dreamport.episodes.layout import recordings_left
 from dreamport.episodes.plan import EpisodePlan
 from dreamport.errors import DatasetError, DiskFullError
 from dreamport.service.capture_checks import SPLITS, check_begin
@@ -194,9 +195,12 @@ def _place(recording: Recording, ended: str) -> PlacedEpisode | None:
 
 
 def _recover(captures: Path, stop: threading.Event) -> None:
-    from dreamport.episodes.placing import recordings_left, recover  # noqa: PLC0415 - needs the extra
+    left = recordings_left(captures)
+    if not left:  # what the extra brings is large: it is imported when it is needed
+        return
+    from dreamport.episodes.placing import recover  # noqa: PLC0415 - needs the extra
 
-    for root in recordings_left(captures):
+    for root in left:
         try:
             for found in recover(root):
                 if stop.is_set():
