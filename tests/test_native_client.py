@@ -314,7 +314,8 @@ def test_input_is_applied_exactly_once_across_twenty_cuts(library: NativeLibrary
                 if at_s and time.monotonic() > at_s:
                     here.cut()
                     at_s = 0.0
-                degrees = rng.randrange(1, 16) / 8
+                # Little, because the contract lets at most half a turn wait, however long a break takes.
+                degrees = rng.randrange(1, 16) / 64
                 # Presses of one button that wait together count as one: the next when the last was applied.
                 press = JUMP if jumps() == pressed and rng.random() < 0.5 else 0
                 pressed += bool(press)
