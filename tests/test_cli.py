@@ -152,7 +152,7 @@ def test_a_log_that_is_not_there_is_one_clear_line(home: Home, tmp_path: Path) -
 def test_a_server_open_to_the_network_without_tls_and_token_is_refused(home: Home, tmp_path: Path) -> None:
     assert_one_clear_line(home.run("serve", "--host", "0.0.0.0"), "token", "TLS")
     token = tmp_path / "token"
-    token.write_text("a-token-of-good-length\n")
+    token.write_text("a token of good length\n")
     assert_one_clear_line(home.run("serve", "--host", "0.0.0.0", "--token-file", token), "TLS")
     assert_one_clear_line(home.run("serve", "--token-file", tmp_path / "missing"), "missing")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from capture_frames import capturing
 from dreamport.episodes.layout import recordings_left
 from dreamport_tools.bench.capture import CaptureBench, bench_capture
-from test_capture_kill import assert_kept, first_line, process
+from test_capture_kill import all_placed, assert_kept, first_line, process
 
 MOMENTS = 10
 MOST_FRAMES, MOST_S = 60, 0.03
@@ -47,7 +47,7 @@ async def test_a_native_recorder_killed_at_any_moment_loses_nothing_acknowledged
             acknowledged |= await asyncio.to_thread(
                 killed_recorder, native_library, here.server.address, frames, wait_s
             )
-    assert not recordings_left(tmp_path)
+    assert all_placed(tmp_path)
     assert len(acknowledged) >= MOMENTS - 2 and sum(acknowledged.values()) > MOMENTS
     assert assert_kept(tmp_path / "garden", 1, acknowledged) <= MOMENTS
 

@@ -64,10 +64,9 @@ class ServerOptions:
             raise ServerOptionsError(
                 f"the token is too easy to guess: use {MIN_TOKEN_CHARACTERS} characters or more"
             )
-        if self.token is not None and not all("!" <= letter <= "~" for letter in self.token):
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
             raise ServerOptionsError(
-                "the token holds a space or a character outside ASCII, which no header can carry: "
-                "use letters, digits and punctuation"
+                "the token holds a character that no header can carry: use printable ASCII"
             )
         if not self.loopback and (self.token is None or self.tls_certificate is None):
             raise ServerOptionsError(

@@ -34,7 +34,7 @@ std::int32_t make_endpoint(const dp_endpoint& from, net::Endpoint& to) {
     // A header field: a line break in it would be another header.
     const std::string_view token = text_of(from.token);
     for (const char letter : token) {
-        if (letter < '!' || letter > '~') return DP_ERROR_ARGUMENT;
+        if (letter < ' ' || letter > '~') return DP_ERROR_ARGUMENT;
     }
     if (from.use_tls > 1) return DP_ERROR_ARGUMENT;
     to.tls = from.use_tls == 1;
