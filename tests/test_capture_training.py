@@ -19,7 +19,7 @@ from capture_frames import begin_message, capturing, made_up
 from dreamport.geometry import Pose, camera_rays
 from dreamport.v1 import common_pb2
 from dreamport.worlds.views import quantise_inverse_depth
-from dreamport_training.baked import Baked
+from dreamport_training.data.baked import Baked
 
 WIDTH, HEIGHT, FRAMES = 64, 48, 12
 GAP_AT, GAP = 7, 4
@@ -52,7 +52,7 @@ async def test_a_recorded_episode_with_a_gap_bakes_into_aligned_runs(tmp_path: P
                 intrinsics=OTHER_CAMERA if number == 2 else None,
             )
         assert (await recorder.finish()).missing == GAP
-    code = "import sys; from pathlib import Path; from dreamport_training.bake import BakeConfig, bake; "
+    code = "import sys; from pathlib import Path; from dreamport_training.data.bake import BakeConfig, bake; "
     code += "bake(Path(sys.argv[1]), Path(sys.argv[2]), BakeConfig(0.25, 60.0, views=3, workers=1))"
     command = [sys.executable, "-c", code, str(here.folder / "garden"), str(tmp_path / "baked")]
     subprocess.run(

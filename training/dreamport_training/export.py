@@ -25,7 +25,7 @@ from dreamport.worlds.contract import GRAPHS, signatures
 from dreamport.worlds.manifest import WorldManifest
 from dreamport.worlds.pack import WorldPack, open_pack_at, write_pack
 from dreamport.worlds.views import ViewsBuilder
-from dreamport_training.bank import farthest_views
+from dreamport_training.data.bank import farthest_views
 from dreamport_training.onnx_export import export_graph, round_to_half
 from dreamport_training.presets import CONTEXT_SIGMA, PRESETS
 

@@ -21,9 +21,9 @@ from dreamport.models import load_module, save_module
 from dreamport.models.codec import Decoder, Encoder
 from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport.models.motion import MotionHead
-from dreamport_training.bake import BakeConfig, bake
-from dreamport_training.baked import Baked
-from dreamport_training.latents import LatentClips, bake_latents
+from dreamport_training.data.bake import BakeConfig, bake
+from dreamport_training.data.baked import Baked
+from dreamport_training.data.latents import LatentClips, bake_latents
 from dreamport_training.presets import PRESETS, Preset
 from dreamport_training.stages.causal import train_causal
 from dreamport_training.stages.codec import train_codec

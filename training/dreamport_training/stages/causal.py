@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dreamport.models.dit import CausalDiT, DiTConfig
-from dreamport_training.latents import LatentClips
+from dreamport_training.data.latents import LatentClips
 from dreamport_training.objectives import flow_matching_loss, forcing_sigmas, noised
 from dreamport_training.runs import Stage
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dreamport.models.codec import Decoder
 from dreamport.models.dit import CausalDiT
-from dreamport_training.latents import Clips, LatentClips
+from dreamport_training.data.latents import Clips, LatentClips
 from dreamport_training.objectives import (
     clean_from_velocity,
     consistency_loss,

@@ -13,7 +13,7 @@ from rich.progress import track
 from torch import Tensor
 
 from dreamport.models.codec import Encoder
-from dreamport_training.baked import Baked, hole_masks
+from dreamport_training.data.baked import Baked, hole_masks
 
 HINT_VARIANTS = 3  # whole, with holes, none
 

@@ -28,7 +28,7 @@ class Pictures:
 
 
 class Baked:
-    """Read access to a folder written by :mod:`dreamport_training.bake`.
+    """Read access to a folder written by :mod:`dreamport_training.data.bake`.
 
     ``first[i]``: index of the first frame of frame i's episode, or of its run where an episode has gaps.
     ``control[i]`` led to frame i (zeros where a run begins).

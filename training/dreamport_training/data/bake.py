@@ -20,7 +20,7 @@ from dreamport.generator.coverage import CANDIDATES, ViewIndex, pick
 from dreamport.geometry import camera_rays
 from dreamport.models.reprojection import Reprojection
 from dreamport.worlds.views import Views, ViewsBuilder, quantise_inverse_depth, unpack_views
-from dreamport_training.bank import farthest_views
+from dreamport_training.data.bank import farthest_views
 
 STRIDE = 8  # pixels of the frame a latent cell
 OWN_FRAMES = (
@@ -42,7 +42,7 @@ class BakeConfig:
 
 
 def bake(data: Path, folder: Path, config: BakeConfig, split: str = "train") -> None:
-    """Write everything :class:`dreamport_training.baked.Baked` reads, and ``bank.npz``, the pack's views
+    """Write everything :class:`dreamport_training.data.baked.Baked` reads, and ``bank.npz``, the pack's views
     file."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "first.npy").exists():
