@@ -136,12 +136,14 @@ def worst_calls(summary: Record) -> dict[str, float]:
 def assert_never_waited(summary: Record) -> None:
     """No call held the game's thread for a millisecond.
 
-    Other programs share this machine: a call during which one of them took the processor counts by its
-    processor time only; every other call by the clock on the wall.
+    Other programs share this machine. A call that nobody interrupted counts by the clock on the wall. One
+    that was interrupted counts by its processor time, of which the kernel books some work of others (packets
+    that arrive, timers) on whoever was interrupted: a long one is no fault, but they must stay rare.
     """
     for name, call in summary["calls"].items():
-        assert call["worst_cpu_ms"] < LIMIT_MS, f"{name} computes too long: {call}"
         assert call["worst_undisturbed_ms"] < LIMIT_MS, f"{name} waits: {call}"
+        disturbed = call["count"] - call["undisturbed"]
+        assert call["slow_disturbed"] <= 1 + disturbed // 100, f"{name} computes too long: {call}"
         if call["count"] >= 100:
             assert call["undisturbed"] > call["count"] / 10, (
                 f"too much else runs here to judge {name}: {call}"

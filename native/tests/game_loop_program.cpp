@@ -64,7 +64,8 @@ class Cost {
         const int64_t begin = clock_ns(CLOCK_MONOTONIC);
         const int32_t status = call();
         const int64_t wall = clock_ns(CLOCK_MONOTONIC) - begin;
-        worst_cpu_ = std::max(worst_cpu_, clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+        const int64_t computed = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+        worst_cpu_ = std::max(worst_cpu_, computed);
         const Switches after = switches();
         walls_.push_back(wall);
         const bool waited = after.own != before.own;
@@ -76,6 +77,8 @@ class Cost {
         if (after.forced == before.forced) {
             ++undisturbed_;
             worst_undisturbed_ = std::max(worst_undisturbed_, wall);
+        } else if (computed >= kMillisecond) {
+            ++slow_disturbed_;
         }
         return status;
     }
@@ -88,9 +91,10 @@ class Cost {
         const int64_t p50 = count ? walls_[count / 2] : 0;
         std::printf(
             "\"%s\": {\"count\": %zu, \"undisturbed\": %zu, \"p50_ms\": %.4f, \"p999_ms\": %.4f, \"worst_ms\": %.4f, "
-            "\"worst_undisturbed_ms\": %.4f, \"worst_cpu_ms\": %.4f, \"waits\": %zu, \"worst_wait_ms\": %.4f}%s",
-            name_, count, undisturbed_, ms(p50), ms(p999), ms(worst), ms(worst_undisturbed_), ms(worst_cpu_), waits_,
-            ms(worst_wait_), last ? "" : ", ");
+            "\"worst_undisturbed_ms\": %.4f, \"worst_cpu_ms\": %.4f, \"slow_disturbed\": %zu, \"waits\": %zu, "
+            "\"worst_wait_ms\": %.4f}%s",
+            name_, count, undisturbed_, ms(p50), ms(p999), ms(worst), ms(worst_undisturbed_), ms(worst_cpu_),
+            slow_disturbed_, waits_, ms(worst_wait_), last ? "" : ", ");
     }
 
     static double ms(int64_t ns) { return static_cast<double>(ns) / kMillisecond; }
@@ -99,7 +103,7 @@ class Cost {
     const char* name_;
     std::vector<int64_t> walls_;
     int64_t worst_cpu_ = 0, worst_undisturbed_ = 0, worst_wait_ = 0;
-    size_t waits_ = 0, undisturbed_ = 0;
+    size_t waits_ = 0, undisturbed_ = 0, slow_disturbed_ = 0;
 };
 
 std::string quoted(const char* text) {
