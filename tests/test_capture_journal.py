@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from capture_frames import BUTTONS, HEIGHT, NEAR_M, RATE, WIDTH, assert_is_made_up, made_up
 from dreamport.episodes import matroska, placing
 from dreamport.episodes.dataset import Dataset
-from dreamport.episodes.layout import DatasetInfo
+from dreamport.episodes.layout import DatasetInfo, LookScale
 from dreamport.episodes.locks import FileLock
 from dreamport.episodes.matroska import Block, GrowingVideo, Track
 from dreamport.episodes.placing import place, recover
@@ -96,6 +97,8 @@ rows = st.builds(
         velocity=st.none() | st.tuples(finite, finite, finite),
         engine=st.lists(finite, max_size=8).map(tuple),
         redacted=st.booleans(),
+        confidence=st.floats(0, 1, width=32),
+        mouse_dxdy=st.none() | st.tuples(finite, finite),
     ),
     blocks,
     st.none() | blocks,
@@ -106,6 +109,38 @@ marks = st.builds(Mark, st.integers(0, 2**31), st.text(), st.text(), st.integers
 @given(rows)
 def test_a_row_comes_back_as_it_was(row: Row) -> None:
     assert unpack_row(pack_row(row)) == row
+
+
+def test_a_row_without_a_pose_and_a_row_of_the_layout_before_come_back() -> None:
+    row = Row(facts_of(4, 2), Block(8, 7, 6), Block(5, 4, 3))
+    poseless = replace(row, facts=replace(row.facts, position=None, orientation=None, confidence=0.0))
+    assert unpack_row(pack_row(poseless)) == poseless
+    of_layout_2 = pack_row(row)[: -(4 + 8 + 8)]
+    assert unpack_row(of_layout_2) == row
+
+
+def test_a_recording_without_poses_and_depth_becomes_an_episode(tmp_path: Path) -> None:
+    bare = replace(INFO, depth="none", depth_near_m=0.0, depth_codec="ffv1")
+    info = replace(bare, pose="none", look_scale=LookScale(0.022))
+    plan = EpisodePlan("one", info, "jpeg", 9, "train", session="evening")
+    recording = Recording(tmp_path, plan)
+    for index in range(4):
+        counts = (float(index), -1.0) if index != 2 else None
+        facts = replace(
+            facts_of(4, index), position=None, orientation=None, confidence=0.0, mouse_dxdy=counts
+        )
+        recording.add(facts, made_up(4, index).jpeg, None)
+    recording.sync()
+    recording.close()
+    assert place(recording.folder, "finished", verify=True) is not None
+    recording.release()
+    episode = Dataset(tmp_path)[0]
+    assert episode.info == info and episode.session == "evening"
+    assert np.isnan(episode.pose).all() and np.isnan(episode.motion_state).all()
+    assert episode.pose_confidence.tolist() == [0, 0, 0, 0]
+    assert episode.mouse_dxdy[[1, 3]].tolist() == [[1, -1], [3, -1]]
+    assert np.isnan(episode.mouse_dxdy[[0, 2]]).all()
+    assert episode.jpeg(3) == made_up(4, 3).jpeg
 
 
 @settings(max_examples=8, deadline=None)

@@ -14,8 +14,8 @@ import pytest
 
 from dreamport.episodes.dataset import Dataset
 from dreamport.episodes.depth import decode_depth, encode_depth
-from dreamport.episodes.layout import DatasetInfo, create_dataset
-from dreamport.episodes.writer import EpisodeWriter, RecordedFrame
+from dreamport.episodes.layout import DatasetInfo, LookScale, create_dataset
+from dreamport.episodes.writer import EpisodeFacts, EpisodeWriter, RecordedFrame
 from dreamport.errors import DatasetError
 
 INFO = DatasetInfo(
@@ -60,9 +60,10 @@ def test_every_frame_comes_back_bit_for_bit_in_any_order(tmp_path: Path) -> None
     for number in (0, 1, 2, 8, 3, 7, 7, 0, 5):
         expected = made_up_frame(number)
         assert np.array_equal(episode.colour(number), expected.colour)
+        assert expected.depth is not None
         assert np.abs(episode.depth(number) - expected.depth).max() <= 0.00051
-        assert np.array_equal(episode.pose[number], expected.pose)
-        assert np.array_equal(episode.motion_state[number], expected.motion_state)
+        assert episode.pose[number].tolist() == np.asarray(expected.pose).tolist()
+        assert episode.motion_state[number].tolist() == np.asarray(expected.motion_state).tolist()
     assert np.array_equal(episode.colours()[6], made_up_frame(6).colour)
     assert episode.raw() == [{"tic": number} for number in range(9)]
 
@@ -156,6 +157,57 @@ def test_a_damaged_or_missing_video_is_named(tmp_path: Path) -> None:
         Dataset(tmp_path)[0]
 
 
+def test_an_episode_without_depth_and_poses_says_so(tmp_path: Path) -> None:
+    info = replace(INFO, depth="none", pose="none", look_scale=LookScale(0.022, assumed=True))
+    create_dataset(tmp_path, info)
+    facts = EpisodeFacts(episode_id="take-1", session="evening", tags={"weather": "rain"})
+    with EpisodeWriter(tmp_path, info, 0, seed=1, split="train", facts=facts) as writer:
+        writer.add(RecordedFrame(made_up_frame(0).colour))
+        for counts in ((10.0, -2.0), None):
+            frame = made_up_frame(1)
+            writer.add(
+                RecordedFrame(frame.colour, buttons=1, look_deg=(0.22, 0.0), mouse_dxdy=counts, redacted=True)
+            )
+        with pytest.raises(DatasetError, match=r"frame 3 has depth, info\.depth is 'none'"):
+            writer.add(made_up_frame(1))
+        with pytest.raises(DatasetError, match=r"frame 3 has a pose, info\.pose is 'none'"):
+            writer.add(replace(made_up_frame(1), depth=None))
+        writer.finish()
+    data = Dataset(tmp_path)
+    assert data.info == info and not (tmp_path / "videos" / "observation.depth").exists()
+    episode = data[0]
+    assert np.isnan(episode.pose).all() and np.isnan(episode.motion_state).all()
+    assert episode.pose_confidence.tolist() == [0, 0, 0] and episode.redacted.tolist() == [False, True, True]
+    assert episode.mouse_dxdy[1].tolist() == [10, -2] and np.isnan(episode.mouse_dxdy[[0, 2]]).all()
+    assert episode.session == "evening" and json.loads(episode.facts["tags"]) == {"weather": "rain"}
+    with pytest.raises(DatasetError, match="without depth"):
+        episode.depth(0)
+
+
+def test_pseudo_poses_carry_their_confidence_and_give_the_state(tmp_path: Path) -> None:
+    info = replace(INFO, pose="pseudo", depth="none")
+    create_dataset(tmp_path, info)
+    with EpisodeWriter(tmp_path, info, 0, seed=1, split="train") as writer:
+        for number in range(4):
+            frame = made_up_frame(number)
+            bare = replace(frame, depth=None, motion_state=None, engine=(), confidence=0.5)
+            writer.add(replace(bare, pose=None) if number == 2 else bare)
+        writer.finish()
+    episode = Dataset(tmp_path)[0]
+    assert episode.pose_confidence.tolist() == [0.5, 0.5, 0.0, 0.5]
+    assert episode.motion_state[1].tolist() == [1, 0, 0, 0, 1, 0, 1, 0, 0]
+    assert np.isnan(episode.motion_state[2]).all() and np.isnan(episode.engine).all()
+    assert episode.motion_state[3, 6:].tolist() == [0, 0, 0]
+
+
+def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
+    create_dataset(tmp_path, INFO)
+    with EpisodeWriter(tmp_path, INFO, 7, seed=1, split="train") as writer:
+        small = replace(made_up_frame(0), colour=np.zeros((8, 8, 3), np.uint8))
+        with pytest.raises(DatasetError, match="episode 7, frame 0: colour is 8x8, the data set is 32x16"):
+            writer.add(small)
+
+
 def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no data set"):
         Dataset(tmp_path)
@@ -164,6 +216,6 @@ def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="other settings"):
         create_dataset(tmp_path, replace(INFO, frame_rate=10.0))
     path = tmp_path / "meta" / "info.json"
-    path.write_text(path.read_text().replace("dreamport-2", "dreamport-9"))
+    path.write_text(path.read_text().replace("dreamport-3", "dreamport-9"))
     with pytest.raises(DatasetError, match="dreamport-9"):
         Dataset(tmp_path)

@@ -24,8 +24,11 @@ class Episode:
     4]`` of every one, ``buttons [T]`` bit mask and ``look_deg [T, 2]`` (both of the input that produced the
     frame; zero for the first), ``motion_state [T, 9]``, ``engine [T, 8]`` the engine's own numbers (NaN
     where it gave none). ``frame_number [T]`` the recorder's own count, ``missing_before [T]`` frames lost
-    before each, ``client_time_ns [T]`` the recorder's clock (0 if unknown), ``redacted [T]``. ``facts``: the
-    rest of its row (map, tags, how it ended). Pictures are read from disk on demand; not thread-safe.
+    before each, ``client_time_ns [T]`` the recorder's clock (0 if unknown), ``redacted [T]``.
+    ``pose_confidence [T]``: 1 as the engine said it, less for an estimate, 0 where the pose is NaN: there is
+    none. ``mouse_dxdy [T, 2]`` raw counts of the mouse, NaN where unknown. ``session``: what was recorded in
+    one go, or empty. ``facts``: the rest of its row (map, tags, how it ended). Pictures are read from disk
+    on demand; not thread-safe.
     """
 
     def __init__(self, root: Path, info: DatasetInfo, row: Mapping[str, Any]) -> None:
@@ -33,6 +36,7 @@ class Episode:
         self.index = int(row["episode_index"])
         self.seed = int(row["seed"])
         self.split = str(row["split"])
+        self.session = str(row.get("session") or "")
         self._length = int(row["length"])
         self._paths = episode_paths(root, self.index)
         if info.depth == "none":
@@ -70,6 +74,14 @@ class Episode:
         self.missing_before: NDArray[np.int64] = later_column("missing_before", nothing)
         self.client_time_ns: NDArray[np.int64] = later_column("client_time_ns", nothing)
         self.redacted: NDArray[np.bool_] = later_column("redacted", nothing.astype(np.bool_))
+        posed = np.isfinite(self.pose).all(axis=(1, 2))
+        confidence = later_column("camera.confidence", np.ones(self._length, np.float32))
+        self.pose_confidence: NDArray[np.float32] = np.where(posed, confidence, np.float32(0))
+        self.mouse_dxdy: NDArray[np.float32] = np.full((self._length, 2), np.nan, np.float32)
+        if "action.mouse_dxdy" in table.column_names:
+            for i, counts in enumerate(table["action.mouse_dxdy"].to_pylist()):
+                if counts is not None:
+                    self.mouse_dxdy[i] = counts
         self._colour: VideoReader | None = None
         self._depth: VideoReader | None = None
 

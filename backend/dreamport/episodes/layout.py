@@ -11,15 +11,15 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from dreamport.errors import DatasetError
 
-LAYOUT_VERSION = "dreamport-2"
-READABLE_LAYOUTS = ("dreamport-1", LAYOUT_VERSION)
+LAYOUT_VERSION = "dreamport-3"
+READABLE_LAYOUTS = ("dreamport-1", "dreamport-2", LAYOUT_VERSION)
 ALIGNMENT = (
     "Row t's action is the input held during (t-1, t] that produced frame t; row 0's action is null. "
     "Row t's camera and state are those of frame t."
@@ -36,6 +36,15 @@ DEPTH_UNITS_PER_METRE = 1000.0  # 16 bits of millimetres; 0 means no surface (sk
 ColourCodec = Literal["ffv1", "hevc", "mjpeg", "utvideo"]
 DepthCodec = Literal["ffv1", "ffvhuff"]
 DepthKind = Literal["millimetres", "inverse", "none"]
+PoseSource = Literal["recorded", "pseudo", "none"]
+
+
+@dataclass(frozen=True)
+class LookScale:
+    """How far one count of the mouse turns the view. ``assumed``: nobody measured it in the game."""
+
+    deg_per_count: float
+    assumed: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,9 @@ class DatasetInfo:
     ``intrinsics`` fx, fy, cx, cy in pixels, of every frame that names none. ``colour_codec``: ``ffv1`` and
     ``utvideo`` are lossless, ``mjpeg`` holds the JPEGs as they came, ``hevc`` is a small copy. ``depth``:
     ``millimetres``, or ``inverse`` (v = round(65535 * ``depth_near_m`` / depth), 0 infinitely far), or
-    ``none``.
+    ``none``. ``pose``: ``recorded`` by the engine, ``pseudo`` (estimated from the pictures, each with a
+    confidence), or ``none``: poses are NaN. ``look_scale``: set where looking was recorded as counts of a
+    mouse; ``action.look_deg`` is those counts times the scale.
     """
 
     name: str
@@ -61,6 +72,8 @@ class DatasetInfo:
     depth: DepthKind = "millimetres"
     depth_near_m: float = 0.0
     depth_codec: DepthCodec = "ffv1"
+    pose: PoseSource = "recorded"
+    look_scale: LookScale | None = None
 
     @property
     def lossless(self) -> bool:
@@ -90,6 +103,8 @@ class DatasetInfo:
             "look_max_deg": self.look_max_deg,
             "intrinsics": list(self.intrinsics),
             "depth": self._depth_json(),
+            "pose": self.pose,
+            "look_scale": None if self.look_scale is None else asdict(self.look_scale),
             "state": "x y z m, sin yaw, cos yaw, pitch rad, vx vy vz m/frame",
             "source": dict(self.source),
             "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
@@ -100,7 +115,9 @@ class DatasetInfo:
                 **({} if self.depth == "none" else {DEPTH: depth_video}),
                 "action.buttons": {"dtype": "uint32", "shape": [1]},
                 "action.look_deg": {"dtype": "float32", "shape": [2], "names": ["yaw_right", "pitch_down"]},
+                "action.mouse_dxdy": {"dtype": "float32", "shape": [2], "names": ["right", "down"]},
                 "camera.c2w": {"dtype": "float64", "shape": [16]},
+                "camera.confidence": {"dtype": "float32", "shape": [1]},
                 "camera.intrinsics": {"dtype": "float32", "shape": [4]},
                 "observation.state": {"dtype": "float64", "shape": [9]},
                 "observation.engine": {"dtype": "float64", "shape": [8]},
@@ -127,7 +144,7 @@ class DatasetInfo:
         if value.get("layout") not in READABLE_LAYOUTS:
             raise DatasetError(
                 f"data set layout is {value.get('layout')!r}, this version reads "
-                f"{' and '.join(repr(layout) for layout in READABLE_LAYOUTS)}; record it again"
+                f"{', '.join(repr(layout) for layout in READABLE_LAYOUTS)}; record it again"
             )
         try:
             height, width = value["features"][COLOUR]["shape"][:2]
@@ -135,7 +152,13 @@ class DatasetInfo:
             codec = value["features"][COLOUR]["codec"]
             depth = value["depth"].get("encoding", "millimetres")
             depth_codec = value["features"].get(DEPTH, {}).get("codec", "ffv1")
-            for name, known in ((codec, ColourCodec), (depth, DepthKind), (depth_codec, DepthCodec)):
+            pose, look_scale = value.get("pose", "recorded"), value.get("look_scale")
+            for name, known in (
+                (codec, ColourCodec),
+                (depth, DepthKind),
+                (depth_codec, DepthCodec),
+                (pose, PoseSource),
+            ):
                 if name not in get_args(known):
                     raise ValueError(name)
             return DatasetInfo(
@@ -152,6 +175,10 @@ class DatasetInfo:
                 depth=cast(DepthKind, depth),
                 depth_near_m=float(value["depth"].get("near_m", 0.0)),
                 depth_codec=cast(DepthCodec, depth_codec),
+                pose=cast(PoseSource, pose),
+                look_scale=None
+                if look_scale is None
+                else LookScale(float(look_scale["deg_per_count"]), bool(look_scale["assumed"])),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(

@@ -25,7 +25,7 @@ from dreamport.episodes.layout import ALIGNMENT, RECORDINGS, episode_paths
 from dreamport.episodes.locks import FileLock, FileLocked
 from dreamport.episodes.plan import EpisodePlan
 from dreamport.episodes.recording import dataset_lock, disk_errors, read_plan, remove_recording
-from dreamport.episodes.rows import ENGINE_NUMBERS, Mark, Row, read_rows
+from dreamport.episodes.rows import ENGINE_NUMBERS, FrameFacts, Mark, Row, read_rows
 from dreamport.episodes.syncing import sync_folder, sync_path
 from dreamport.episodes.tables import EPISODE_SCHEMA, FRAME_SCHEMA
 from dreamport.errors import DatasetError
@@ -169,7 +169,8 @@ def _write_tables(folder: Path, plan: EpisodePlan, placed: PlacedEpisode, found:
             writer.write_table(pa.Table.from_pylist(batch, FRAME_SCHEMA))
     header = {
         "episode_id": plan.episode_id, "seed": plan.seed, "map": plan.map_name, "map_digest": plan.map_digest,
-        "played_by": plan.played_by, "tags": plan.tags, "ended": ended, "alignment": ALIGNMENT,
+        "played_by": plan.played_by, "tags": plan.tags, "session": plan.session, "ended": ended,
+        "alignment": ALIGNMENT,
         **plan.info.source,
     }  # fmt: skip
     with (folder / "raw.jsonl").open("w", encoding="utf-8") as file:
@@ -182,7 +183,7 @@ def _write_tables(folder: Path, plan: EpisodePlan, placed: PlacedEpisode, found:
         "episode_index": placed.index, "length": placed.frames, "seed": plan.seed, "split": plan.split,
         "data/chunk_index": chunk, "data/file_index": number, "episode_id": plan.episode_id,
         "missing": placed.missing, "ended": ended, "map": plan.map_name, "map_digest": plan.map_digest,
-        "played_by": plan.played_by, "tags": json.dumps(plan.tags),
+        "played_by": plan.played_by, "tags": json.dumps(plan.tags), "session": plan.session or None,
     }  # fmt: skip
     pq.write_table(pa.Table.from_pylist([row], EPISODE_SCHEMA), folder / _LAST)
 
@@ -194,17 +195,16 @@ def _table_rows(folder: Path, plan: EpisodePlan, placed: PlacedEpisode) -> Itera
         if isinstance(row, Mark):
             continue
         facts, missing = row.facts, row.facts.index - expected
-        norm = math.sqrt(sum(v * v for v in facts.orientation))
-        qx, qy, qz, qw = (v / norm for v in facts.orientation)
-        x, y, z = facts.position
-        pose = Pose((x, y, z), (qx, qy, qz, qw))
+        pose = _pose(facts)
         yield {
             "episode_index": placed.index,
             "frame_index": count,
             "timestamp": float(count / info.video_rate),
             "action.buttons": facts.buttons if count else None,
             "action.look_deg": list(facts.look_deg) if count else None,
-            "camera.c2w": pose.matrix().ravel().tolist(),
+            "action.mouse_dxdy": list(facts.mouse_dxdy) if count and facts.mouse_dxdy else None,
+            "camera.c2w": [math.nan] * 16 if pose is None else pose.matrix().ravel().tolist(),
+            "camera.confidence": facts.confidence,
             "camera.intrinsics": list(facts.intrinsics or info.intrinsics),
             "observation.state": _state(row, pose, before, missing, info.frame_rate),
             "observation.engine": [*facts.engine, *[math.nan] * (ENGINE_NUMBERS - len(facts.engine))],
@@ -215,17 +215,29 @@ def _table_rows(folder: Path, plan: EpisodePlan, placed: PlacedEpisode) -> Itera
             "client_time_ns": facts.client_time_ns,
             "redacted": facts.redacted,
         }
-        before, expected, count = np.asarray(facts.position), facts.index + 1, count + 1
+        before = None if pose is None else np.asarray(pose.position)
+        expected, count = facts.index + 1, count + 1
         if count == placed.frames:
             return
 
 
+def _pose(facts: FrameFacts) -> Pose | None:
+    if facts.position is None or facts.orientation is None:
+        return None
+    norm = math.sqrt(sum(v * v for v in facts.orientation))
+    qx, qy, qz, qw = (v / norm for v in facts.orientation)
+    x, y, z = facts.position
+    return Pose((x, y, z), (qx, qy, qz, qw))
+
+
 def _state(
-    row: Row, pose: Pose, before: np.ndarray[Any, Any] | None, missing: int, frame_rate: float
+    row: Row, pose: Pose | None, before: np.ndarray[Any, Any] | None, missing: int, frame_rate: float
 ) -> list[float]:
     """Position, heading and velocity in metres a frame: as the engine gave it, or the way since the row
-    before (0 for the first).
+    before (0 for the first, and after one without a pose). NaN without a pose.
     """
+    if pose is None:
+        return [math.nan] * 9
     yaw = math.radians(pose.yaw_deg())
     velocity = [0.0, 0.0, 0.0]
     if row.facts.velocity is not None:

@@ -12,7 +12,9 @@ ColourSent = Literal["rgba", "jpeg"]
 
 @dataclass(frozen=True)
 class EpisodePlan:
-    """What is known of an episode when it begins. ``colour``: how pixels come."""
+    """What is known of an episode when it begins. ``colour``: how pixels come. ``session``: what is
+    recorded in one go; it belongs to one split.
+    """
 
     episode_id: str
     info: DatasetInfo
@@ -23,6 +25,7 @@ class EpisodePlan:
     map_digest: str = ""
     played_by: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    session: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """For ``plan.json``."""

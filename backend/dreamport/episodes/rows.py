@@ -20,9 +20,10 @@ MAGIC = b"DPROWS1\n"
 MAX_RECORD_BYTES = 1 << 16
 ENGINE_NUMBERS = 8
 _HEAD = struct.Struct("<II")  # length of what follows, its CRC-32
-_FRAME = struct.Struct("<cQqI7d4d2f3d8dBBBBQQIQQI")
+_FRAME = struct.Struct("<cQqI7d4d2f3d8dBBBBQQIQQIf2d")
+_OLD_FRAME = struct.Struct("<cQqI7d4d2f3d8dBBBBQQIQQI")  # without confidence and mouse counts
 _FRAME_KIND, _MARK_KIND = b"F", b"M"
-_INTRINSICS, _VELOCITY, _REDACTED, _DEPTH = 1, 2, 4, 8
+_INTRINSICS, _VELOCITY, _REDACTED, _DEPTH, _NO_POSE, _MOUSE = 1, 2, 4, 8, 16, 32
 _NO_BLOCK = Block(0, 0, 0)
 
 
@@ -31,20 +32,24 @@ class FrameFacts:
     """A captured frame but for its pixels, checked.
 
     ``index``: the recorder's number. ``position`` metres and ``orientation`` x, y, z, w: camera-to-world.
+    Both ``None``: there is no pose. ``confidence``: 1 as the engine said it, less for an estimate, 0 without.
+    ``mouse_dxdy``: raw counts right and down since the frame before, ``None`` unless known.
     ``intrinsics``: ``None`` takes the data set's. ``buttons`` and ``look_deg``: since the frame before.
     ``velocity``: metres a second, or ``None``. ``engine``: at most 8 numbers.
     """
 
     index: int
     client_time_ns: int
-    position: tuple[float, ...]
-    orientation: tuple[float, ...]
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
     intrinsics: tuple[float, ...] | None = None
     buttons: int = 0
     look_deg: tuple[float, ...] = (0.0, 0.0)
     velocity: tuple[float, ...] | None = None
     engine: tuple[float, ...] = ()
     redacted: bool = False
+    confidence: float = 1.0
+    mouse_dxdy: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,8 @@ def pack_row(row: Row) -> bytes:
         | (_VELOCITY if facts.velocity is not None else 0)
         | (_REDACTED if facts.redacted else 0)
         | (_DEPTH if row.depth is not None else 0)
+        | (_NO_POSE if facts.position is None or facts.orientation is None else 0)
+        | (_MOUSE if facts.mouse_dxdy is not None else 0)
     )
     engine = facts.engine + (0.0,) * (ENGINE_NUMBERS - len(facts.engine))
     return _FRAME.pack(
@@ -132,8 +139,8 @@ def pack_row(row: Row) -> bytes:
         facts.index,
         facts.client_time_ns,
         facts.buttons,
-        *facts.position,
-        *facts.orientation,
+        *(facts.position or (0.0,) * 3),
+        *(facts.orientation or (0.0, 0.0, 0.0, 1.0)),
         *(facts.intrinsics or (0.0,) * 4),
         *facts.look_deg,
         *(facts.velocity or (0.0,) * 3),
@@ -144,24 +151,29 @@ def pack_row(row: Row) -> bytes:
         0,
         *(row.colour.offset, row.colour.length, row.colour.crc32),
         *(depth.offset, depth.length, depth.crc32),
+        0.0 if flags & _NO_POSE else facts.confidence,
+        *(facts.mouse_dxdy or (0.0, 0.0)),
     )
 
 
 def unpack_row(payload: bytes) -> Row:
-    """The way back."""
-    v: tuple[Any, ...] = _FRAME.unpack(payload)
+    """The way back; also of a row of layout dreamport-2."""
+    old = len(payload) == _OLD_FRAME.size
+    v: tuple[Any, ...] = (*_OLD_FRAME.unpack(payload), 1.0, 0.0, 0.0) if old else _FRAME.unpack(payload)
     flags, numbers = v[28], v[29]
     facts = FrameFacts(
         index=v[1],
         client_time_ns=v[2],
-        position=v[4:7],
-        orientation=v[7:11],
+        position=None if flags & _NO_POSE else v[4:7],
+        orientation=None if flags & _NO_POSE else v[7:11],
         intrinsics=v[11:15] if flags & _INTRINSICS else None,
         buttons=v[3],
         look_deg=v[15:17],
         velocity=v[17:20] if flags & _VELOCITY else None,
         engine=v[20 : 20 + numbers],
         redacted=bool(flags & _REDACTED),
+        confidence=v[38],
+        mouse_dxdy=v[39:41] if flags & _MOUSE else None,
     )
     return Row(facts, Block(*v[32:35]), Block(*v[35:38]) if flags & _DEPTH else None)
 

@@ -11,7 +11,9 @@ FRAME_SCHEMA = pa.schema(
         ("timestamp", pa.float64()),
         ("action.buttons", pa.uint32()),
         ("action.look_deg", pa.list_(pa.float32(), 2)),
+        ("action.mouse_dxdy", pa.list_(pa.float32(), 2)),
         ("camera.c2w", pa.list_(pa.float64(), 16)),
+        ("camera.confidence", pa.float32()),
         ("camera.intrinsics", pa.list_(pa.float32(), 4)),
         ("observation.state", pa.list_(pa.float64(), 9)),
         ("observation.engine", pa.list_(pa.float64(), 8)),
@@ -23,8 +25,10 @@ FRAME_SCHEMA = pa.schema(
         ("redacted", pa.bool_()),
     ]
 )
-"""A row a frame. ``timestamp``: seconds into the videos. ``frame_number``: the recorder's own count, which
-jumps by ``missing_before`` where frames were lost. ``client_time_ns``: the recorder's clock, null if unknown.
+"""A row a frame. ``action.mouse_dxdy``: raw counts, null unless known. ``camera.c2w`` NaN: there is no pose.
+``camera.confidence``: 1 as the engine said it, less for an estimate, 0 without a pose. ``timestamp``: seconds
+into the videos. ``frame_number``: the recorder's own count, which jumps by ``missing_before`` where frames were lost.
+``client_time_ns``: the recorder's clock, null if unknown.
 """
 EPISODE_SCHEMA = pa.schema(
     [
@@ -41,8 +45,9 @@ EPISODE_SCHEMA = pa.schema(
         ("map_digest", pa.string()),
         ("played_by", pa.string()),
         ("tags", pa.string()),
+        ("session", pa.string()),
     ]
 )
-"""One row. ``missing``: frames lost in it; ``ended``: how its recording ended; ``tags``: a JSON object. What
-was not recorded by the service has null from ``episode_id`` on.
+"""One row. ``missing``: frames lost in it; ``ended``: how its recording ended; ``tags``: a JSON object.
+``session``: what was played, or filmed, in one go; a session belongs to one split. What is not known is null.
 """

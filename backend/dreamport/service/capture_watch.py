@@ -75,6 +75,13 @@ class PictureWatch:
 
 
 def _moved(before: FrameFacts, now: FrameFacts) -> bool:
+    if (
+        before.position is None
+        or now.position is None
+        or before.orientation is None
+        or now.orientation is None
+    ):
+        return False
     way = max(abs(a - b) for a, b in zip(before.position, now.position, strict=True))
     turn = max(abs(a - b) for a, b in zip(before.orientation, now.orientation, strict=True))
     return way > MOVED_M or turn > TURNED
