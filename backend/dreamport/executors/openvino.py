@@ -15,14 +15,15 @@ from platformdirs import user_cache_dir
 from dreamport import __version__
 from dreamport.errors import ExecutorError, PackError
 from dreamport.executors.base import Array, check_feeds
-from dreamport.worlds.contract import GRAPHS, signatures
+from dreamport.worlds.contract import signatures
 from dreamport.worlds.onnx_check import MAX_ELEMENTS
 from dreamport.worlds.pack import WorldPack
 
 DEVICE = "CPU"
 PRECISIONS = ("auto", "f32", "bf16")
-EXACT_GRAPHS = ("motion", "reproject")
-"""Graphs that compute places and pixel coordinates, for which eight bits of mantissa are too few."""
+EXACT_GRAPHS = ("motion", "reproject", "text")
+"""Graphs that compute places and pixel coordinates, for which eight bits of mantissa are too few, and words,
+which are read once and heard in every frame after."""
 
 
 def compiled_cache_path(pack: WorldPack) -> Path:
@@ -36,9 +37,9 @@ class OpenVINOExecutor:
 
     ``threads``: ``None`` leaves the choice to OpenVINO. ``precision``: ``bf16``, ``f32``, or ``auto``, which
     is bf16 where the CPU has instructions for it (half the time of f32 there). A CPU without bfloat16 runs in
-    f32 and, if bf16 was asked for, says so in ``fallback_reason``. ``motion`` and ``reproject`` always run in
-    f32. ``cache_path``: compiled graphs, ``None`` for none. Raises ``ExecutorError``, or ``PackError`` when a
-    graph's sizes depend on its input.
+    f32 and, if bf16 was asked for, says so in ``fallback_reason``. ``motion``, ``reproject`` and ``text``
+    always run in f32. ``cache_path``: compiled graphs, ``None`` for none. Raises ``ExecutorError``, or
+    ``PackError`` when a graph's sizes depend on its input.
     """
 
     name = "openvino"
@@ -67,7 +68,7 @@ class OpenVINOExecutor:
                 own = core.get_property(DEVICE, "INFERENCE_PRECISION_HINT")
                 precision = "bf16" if own == ov.Type.bf16 else "f32"
             self.threads = 0
-            for graph in GRAPHS:
+            for graph in self._signatures:
                 model = core.read_model(io.BytesIO(pack.graph(graph)))
                 _check_static(model, f"{pack.path}: graph {graph}")
                 exact = "f32" if graph in EXACT_GRAPHS else precision

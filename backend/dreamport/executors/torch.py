@@ -12,7 +12,7 @@ from torch import nn
 from dreamport.errors import ExecutorError
 from dreamport.executors.base import Array, check_feeds
 from dreamport.models import load_graph
-from dreamport.worlds.contract import GRAPHS, signatures
+from dreamport.worlds.contract import signatures
 from dreamport.worlds.pack import WorldPack
 
 
@@ -45,7 +45,7 @@ class TorchExecutor:
         self._signatures = signatures(pack.manifest)
         self._modules: dict[str, nn.Module] = {}
         with tempfile.TemporaryDirectory(prefix="dreamport-") as folder:
-            for graph in GRAPHS:
+            for graph in self._signatures:
                 self._modules[graph] = _load(pack, graph, Path(folder))
 
     def run(self, graph: str, feeds: Mapping[str, Array]) -> dict[str, Array]:

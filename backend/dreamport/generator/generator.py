@@ -19,7 +19,8 @@ from dreamport.generator.cache import AttentionCache
 from dreamport.generator.control import check_control, check_intrinsics, check_pose, control_vector, unit_pose
 from dreamport.generator.hints import Camera, Hint, Hints, Stopwatch
 from dreamport.generator.memory import BLIND_SHARE, ViewMemory
-from dreamport.generator.motion import pose_of, rebased, settled, turn_between
+from dreamport.generator.motion import looked, pose_of, rebased, settled, turn_between
+from dreamport.generator.prompts import PromptState
 from dreamport.generator.schedule import CONTEXT_STEP, add_noise, denoised, noise
 from dreamport.generator.snapshot import SnapshotHeader, read_snapshot, write_snapshot
 from dreamport.generator.types import FrameControl, GeneratedFrame
@@ -44,6 +45,7 @@ class _Pending:
     blind: float
     rays: Float32
     control: Float32
+    prompt: Float32 | None
     camera: Camera
     colour: NDArray[np.uint8]
     inverse_depth: NDArray[np.uint16]
@@ -67,11 +69,12 @@ class Generator:
         self._pack = pack
         self._manifest: WorldManifest = pack.manifest
         self._executor = executor
-        self._memory = ViewMemory(pack.read_views(), pack.manifest)
+        self._memory = ViewMemory(pack.read_views(), pack.manifest) if pack.manifest.views else None
         self._stopwatch = Stopwatch()
         self._hints = Hints(pack.manifest, executor, self._memory, self._stopwatch)
         self._hints.enabled = memory
         self._cache = AttentionCache(pack.manifest.cache)
+        self._told = PromptState(pack.manifest, executor)
         self._own_intrinsics = pack.manifest.camera.intrinsics()
         self._pending: _Pending | None = None
         self._seed = seed & SEED_MASK
@@ -103,7 +106,7 @@ class Generator:
     @property
     def session_views(self) -> int:
         """Generated views that the session remembers."""
-        return self._memory.session_views
+        return self._memory.session_views if self._memory else 0
 
     @property
     def timings(self) -> dict[str, float]:
@@ -115,6 +118,7 @@ class Generator:
         moved.
         """
         check_control(control, self._manifest)
+        self._told.check(control)
         self.finish()
         self._stopwatch.keep("cache", "remember")
         index = self._index + 1
@@ -122,6 +126,7 @@ class Generator:
             state, camera, vector = self._move(control)
         hint = self._hints.of(camera)
         rays = self._rays(camera)
+        self._told.hear(control)
         with self._stopwatch.time("denoise"):
             latent = self._denoise(index, rays, vector, hint)
         with self._stopwatch.time("decode"):
@@ -137,11 +142,11 @@ class Generator:
         with self._stopwatch.time("frame"):
             colour = _pixels(decoded["colour"])
             inverse_depth = np.clip(decoded["inverse_depth"][0, 0], 0.0, 1.0)
-            depth = inverse_depth_to_metres(
-                inverse_depth, self._manifest.depth.min_m, self._manifest.depth.max_m
-            )
+            depth = self._metres(inverse_depth)
             steps = np.rint(inverse_depth * np.float32(STEPS)).astype(np.uint16)
-        self._pending = _Pending(index, latent, hint.latent, hint.blind, rays, vector, camera, colour, steps)
+        self._pending = _Pending(
+            index, latent, hint.latent, hint.blind, rays, vector, self._told.vector, camera, colour, steps
+        )
         self._index, self._state, self._pose, self._generated = index, state, camera.pose, True
         return GeneratedFrame(index, colour, depth, camera.pose, camera.intrinsics)
 
@@ -153,9 +158,18 @@ class Generator:
         if pending is None:
             return
         with self._stopwatch.time("cache"):
-            self._push(pending.index, pending.latent, pending.hint_latent, pending.rays, pending.control)
+            self._push(
+                pending.index,
+                pending.latent,
+                pending.hint_latent,
+                pending.rays,
+                pending.control,
+                pending.prompt,
+            )
         with self._stopwatch.time("remember"):
-            if self._hints.enabled and pending.blind > BLIND_SHARE:
+            # The bank shows the level as it was captured, and so must what is added to it.
+            remembers = self._memory is not None and self._hints.enabled and self._told.neutral
+            if self._memory is not None and remembers and pending.blind > BLIND_SHARE:
                 self._memory.remember(
                     pending.colour,
                     pending.inverse_depth,
@@ -182,6 +196,7 @@ class Generator:
         camera = self._checked_camera(colour, depth, pose, intrinsics)
         given = FrameControl() if control is None else control
         check_control(given, self._manifest)
+        self._told.check(given)
         if self._pending is None and self._generated:
             raise ControlError(
                 "observe: the generated frame is in the cache already; call observe before finish"
@@ -190,8 +205,9 @@ class Generator:
         if pending is not None:
             index, vector = pending.index, pending.control
         else:
+            self._told.hear(given)
             index, vector = self._index + 1, control_vector(given.buttons, given.look_deg, self._manifest)
-        steps = quantise_inverse_depth(depth, self._manifest.depth.min_m)
+        steps = self._steps(depth)
         if pending is not None and pending.camera == camera:
             hint_latent, blind = pending.hint_latent, pending.blind
         else:
@@ -199,7 +215,16 @@ class Generator:
             hint_latent, blind = hint.latent, hint.blind
         latent = self._encode(colour, steps)
         self._pending = _Pending(
-            index, latent, hint_latent, blind, self._rays(camera), vector, camera, colour.copy(), steps
+            index,
+            latent,
+            hint_latent,
+            blind,
+            self._rays(camera),
+            vector,
+            self._told.vector,
+            camera,
+            colour.copy(),
+            steps,
         )
         self._index, self._pose, self._generated = index, camera.pose, False
         if motion_state is None:
@@ -236,7 +261,8 @@ class Generator:
                 "cache_v": cache_v,
                 "motion_state": self._state,
                 "camera": pose,
-                **self._memory.to_arrays(),
+                **(self._memory.to_arrays() if self._memory else {}),
+                **self._told.to_arrays(),
             },
         )
 
@@ -256,11 +282,14 @@ class Generator:
             if tokens % shape.tokens_per_frame or tokens > shape.frames * shape.tokens_per_frame:
                 raise ArraysError("its cache has another size than this world's")
             start = self._start if header.start == self._start.name else self._pack.start(header.start)
-            self._memory.restore(arrays)
+            told = self._told.checked(arrays)
+            if self._memory is not None:
+                self._memory.restore(arrays)
         except (ArraysError, ControlError, PackError) as error:
             raise SnapshotError(f"this snapshot is damaged: {error}; save the session again") from None
         self._pending = None
         self._cache.fill(cache_k, cache_v)
+        self._told.restore(told)
         self._state, self._pose = state, pose
         self._seed, self._index, self._hints.enabled = header.seed, header.index, header.memory
         self._start = start
@@ -271,7 +300,9 @@ class Generator:
         """Empty cache and session memory, then prime the cache from the start's frames."""
         self._pending = None
         self._cache.clear()
-        self._memory.forget()
+        if self._memory is not None:
+            self._memory.forget()
+        self._told.clear()
         self._index = 0
         self._generated = False
         self._state = settled(self._start.motion_state)
@@ -284,17 +315,14 @@ class Generator:
             camera = Camera(Pose.from_matrix(views.pose[i]), Intrinsics(fx, fy, cx, cy))
             hint = self._hints.of(camera)
             latent = self._encode(view.colour, view.inverse_depth)
-            self._push(i - len(views) + 1, latent, hint.latent, self._rays(camera), self._start.control[i])
+            control, told = self._start.control[i], self._told.vector
+            self._push(i - len(views) + 1, latent, hint.latent, self._rays(camera), control, told)
 
     def _frame_of_start(self) -> GeneratedFrame:
         views = self._start.views
         view = views.decode(len(views) - 1)
         fx, fy, cx, cy = (float(value) for value in views.intrinsics[-1])
-        depth = inverse_depth_to_metres(
-            view.inverse_depth.astype(np.float32) / np.float32(STEPS),
-            self._manifest.depth.min_m,
-            self._manifest.depth.max_m,
-        )
+        depth = self._metres(view.inverse_depth.astype(np.float32) / np.float32(STEPS))
         return GeneratedFrame(
             0, view.colour, depth, Pose.from_matrix(views.pose[-1]), Intrinsics(fx, fy, cx, cy)
         )
@@ -303,11 +331,16 @@ class Generator:
         """Motion state, camera and control vector after ``control``.
 
         A pose from outside wins over the motion graph, and the look that the network is told is the turn it
-        makes.
+        makes. Without a motion graph only the look moves the camera; a world without a camera stays where it
+        is.
         """
         intrinsics = self._own_intrinsics if control.intrinsics is None else control.intrinsics
         if control.pose is None:
             vector = control_vector(control.buttons, control.look_deg, self._manifest)
+            if self._manifest.motion is None:
+                turned = self._manifest.has_camera
+                state = looked(self._state, control.look_deg) if turned else self._state
+                return state, Camera(pose_of(state), intrinsics), vector
             moved = self._executor.run("motion", {"state": self._state[None], "control": vector[None]})
             state = settled(moved["state"][0])
             pose = pose_of(state)
@@ -325,8 +358,25 @@ class Generator:
         latent: Float32 = self._executor.run("encode", {"colour": planes, "inverse_depth": inverse})["latent"]
         return latent
 
+    def _metres(self, inverse_depth: Float32) -> Float32:
+        """Depth in metres; infinite everywhere, which is to say unknown, in a world without depth."""
+        depth = self._manifest.depth
+        if depth is None:
+            return np.full(inverse_depth.shape, np.inf, np.float32)
+        return inverse_depth_to_metres(inverse_depth, depth.min_m, depth.max_m)
+
+    def _steps(self, depth_m: Float32) -> NDArray[np.uint16]:
+        """The inverse depth that the networks take; zero everywhere in a world without depth."""
+        depth = self._manifest.depth
+        if depth is None:
+            return np.zeros(depth_m.shape, np.uint16)
+        return quantise_inverse_depth(depth_m, depth.min_m)
+
     def _rays(self, camera: Camera) -> Float32:
         frame = self._manifest.frame
+        if not self._manifest.has_camera:
+            latent = self._manifest.latent
+            return np.zeros((1, 1, 6, latent.height, latent.width), np.float32)
         rays = camera_rays(
             camera.matrix, camera.intrinsics.as_array(), frame.height, frame.width, self._manifest.stride
         )
@@ -339,7 +389,7 @@ class Generator:
         sigmas = self._manifest.sampler.sigmas
         noisy = noise(self._seed, index, 0, shape)
         for step, sigma in enumerate(sigmas):
-            outputs = self._run_denoise(noisy, sigma, rays, control, hint.latent)
+            outputs = self._run_denoise(noisy, sigma, rays, control, hint.latent, self._told.vector)
             clean = denoised(noisy, outputs["velocity"], sigma)
             if step + 1 < len(sigmas):
                 noisy = add_noise(clean, noise(self._seed, index, step + 1, shape), sigmas[step + 1])
@@ -348,18 +398,30 @@ class Generator:
         return np.ascontiguousarray(clean[0])
 
     def _push(
-        self, index: int, latent: Float32, hint_latent: Float32, rays: Float32, control: Float32
+        self,
+        index: int,
+        latent: Float32,
+        hint_latent: Float32,
+        rays: Float32,
+        control: Float32,
+        prompt: Float32 | None,
     ) -> None:
         """Cache pass: keys and values of a frame's latent ``[1, C, h, w]`` at the context's noise level."""
         sigma = self._manifest.sampler.context_sigma
         noisy = latent[None]
         if sigma > 0.0:
             noisy = add_noise(noisy, noise(self._seed, index, CONTEXT_STEP, noisy.shape), sigma)
-        outputs = self._run_denoise(noisy, sigma, rays, control, hint_latent)
+        outputs = self._run_denoise(noisy, sigma, rays, control, hint_latent, prompt)
         self._cache.push(outputs["k"], outputs["v"])
 
     def _run_denoise(
-        self, noisy: Float32, sigma: float, rays: Float32, control: Float32, hint_latent: Float32
+        self,
+        noisy: Float32,
+        sigma: float,
+        rays: Float32,
+        control: Float32,
+        hint_latent: Float32,
+        prompt: Float32 | None,
     ) -> dict[str, Float32]:
         return self._executor.run(
             "denoise",
@@ -372,6 +434,7 @@ class Generator:
                 "cache_k": self._cache.k,
                 "cache_v": self._cache.v,
                 "cache_length": self._cache.length,
+                **({} if prompt is None else {"prompt": prompt}),
             },
         )
 
@@ -388,6 +451,7 @@ class Generator:
         if depth.shape != (height, width):
             raise ControlError(f"depth: must be metres [{height}, {width}]")
         check_pose(pose)
+        pose = pose if self._manifest.has_camera else self._pose
         given = self._own_intrinsics if intrinsics is None else intrinsics
         check_intrinsics(given, self._manifest)
         return Camera(unit_pose(pose), given)

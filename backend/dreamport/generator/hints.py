@@ -67,12 +67,12 @@ class Stopwatch:
 
 
 class Hints:
-    """Makes the hint for a camera. Where ``enabled`` is false, or nothing is remembered of it, the hint is
-    empty.
+    """Makes the hint for a camera. Where ``enabled`` is false, nothing is remembered of it, or the world
+    has no ``memory`` at all, the hint is empty.
     """
 
     def __init__(
-        self, manifest: WorldManifest, executor: GraphRunner, memory: ViewMemory, stopwatch: Stopwatch
+        self, manifest: WorldManifest, executor: GraphRunner, memory: ViewMemory | None, stopwatch: Stopwatch
     ) -> None:
         self.enabled = True
         self._manifest = manifest
@@ -83,7 +83,7 @@ class Hints:
 
     def of(self, camera: Camera) -> Hint:
         """Select views, reproject and encode them. Raises ``ExecutorError`` or ``PackError``."""
-        if not self.enabled:
+        if self._memory is None or not self.enabled:
             return self._empty
         intrinsics = camera.intrinsics.as_array()
         with self._stopwatch.time("select"):

@@ -59,6 +59,8 @@ class ViewMemory:
     """
 
     def __init__(self, bank: Views, manifest: WorldManifest) -> None:
+        if manifest.views is None or manifest.depth is None:
+            raise PackError(f"world {manifest.name} remembers no views; it is played without")
         height, width = manifest.frame.height, manifest.frame.width
         count = manifest.views.per_frame
         self._bank = bank

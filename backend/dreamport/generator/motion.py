@@ -16,6 +16,7 @@ from dreamport.geometry import Pose
 
 Float32 = NDArray[np.float32]
 
+MAX_PITCH_RAD = math.radians(89.0)
 TELEPORT_M = 2.0
 """A step longer than this between two given poses is a jump, not a speed (20 fps: 40 m/s)."""
 
@@ -38,6 +39,17 @@ def settled(state: Float32) -> Float32:
         raise ExecutorError("the motion graph gave a state without a heading; reset the session")
     moved[3:5] /= np.float32(norm)
     return moved
+
+
+def looked(state: Float32, look_deg: tuple[float, float]) -> Float32:
+    """The state after a turn of yaw (right) and pitch (down) in degrees, on the spot; the view stops short of
+    straight up and down.
+    """
+    yaw = math.atan2(float(state[3]), float(state[4])) + math.radians(look_deg[0])
+    pitch = float(state[5]) + math.radians(look_deg[1])
+    turned = state.copy()
+    turned[3:6] = math.sin(yaw), math.cos(yaw), max(-MAX_PITCH_RAD, min(MAX_PITCH_RAD, pitch))
+    return turned
 
 
 def rebased(state: Float32, pose: Pose) -> Float32:

@@ -18,13 +18,16 @@ class FrameControl:
     ``buttons``: bit mask in the order of the manifest's buttons. ``look_deg``: yaw (right positive)
     and pitch (down positive) turned during this frame, in degrees. ``pose``: the camera's pose when it
     is given from outside; ``None`` lets the motion head move the camera. ``intrinsics``: ``None`` takes
-    the world's own.
+    the world's own. ``prompt`` (words) and ``events`` (names of the manifest's) are said now and hold until
+    others are; ``None`` and empty leave what holds as it is.
     """
 
     buttons: int = 0
     look_deg: tuple[float, float] = (0.0, 0.0)
     pose: Pose | None = None
     intrinsics: Intrinsics | None = None
+    prompt: str | None = None
+    events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,14 @@ class PlayStream:
         )
         return self._sequence
 
+    async def prompt(self, text: str) -> None:
+        """Say words to the world; they hold from its next frame on."""
+        await self.send(play_pb2.PlayRequest(prompt=play_pb2.Prompt(text=text)))
+
+    async def event(self, name: str) -> None:
+        """Let something happen in the world, from its next frame on."""
+        await self.send(play_pb2.PlayRequest(event=play_pb2.Event(name=name)))
+
     async def reset(self, seed: int | None = None, start: str = "") -> None:
         """Begin again; the answer is a frame of a greater epoch."""
         await self.send(play_pb2.PlayRequest(reset=play_pb2.Reset(seed=seed, start=start)))

@@ -1,7 +1,7 @@
 """Honest input: what a client sends is checked, gathered, and taken by exactly one frame.
 
 Held buttons and the camera: the latest control wins. Presses and look deltas: added up until a frame takes
-them.
+them. Prompts and events: the latest text, and of every group of events the latest, go to the next frame.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ MAX_PENDING_LOOK_DEG = 180.0
 MAX_DISTANCE_M = 1e6
 MAX_FOCAL_PX = 1e6
 MAX_ARRIVALS = 64
+MAX_PROMPT = 2000
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class ControlInbox:
         self._pose: Pose | None = None
         self._intrinsics: Intrinsics | None = None
         self._arrivals_ns: list[int] = []
+        self._prompt: str | None = None
+        self._events: dict[str, str] = {}
+        self._restarts = 0
         self._turn = threading.Lock()
 
     def add(self, control: play_pb2.Control, now_ns: int) -> None:
@@ -84,6 +88,41 @@ class ControlInbox:
             self._yaw = _clamp(self._yaw + yaw, MAX_PENDING_LOOK_DEG) if look.yaw else 0.0
             self._pitch = _clamp(self._pitch + pitch, MAX_PENDING_LOOK_DEG) if look.pitch else 0.0
 
+    def add_prompt(self, prompt: play_pb2.Prompt) -> str | None:
+        """Take in words for the next frame; gives why not, for a notice, when this world takes none."""
+        if len(prompt.text) > MAX_PROMPT:
+            raise invalid("prompt.text", f"longer than {MAX_PROMPT} characters")
+        if not self._schema.prompts:
+            return "This world takes no prompts."
+        with self._turn:
+            self._prompt = prompt.text
+        return None
+
+    def add_event(self, event: play_pb2.Event) -> str | None:
+        """Take in an event for the next frame; gives why not, for a notice, when this world has none such."""
+        if not self._schema.events:
+            return "This world has no events."
+        if event.name not in self._schema.events:
+            return f"This world has no event of that name; it has {', '.join(self._schema.events)}."
+        group = event.name.partition(".")[0]
+        with self._turn:
+            self._events[group] = event.name
+        return None
+
+    def restart_heard(self) -> None:
+        """A reset or a load was asked for: words from before it are void, words after it wait until it is
+        done.
+        """
+        with self._turn:
+            self._restarts += 1
+            self._prompt = None
+            self._events.clear()
+
+    def restart_done(self) -> None:
+        """The reset or the load is done."""
+        with self._turn:
+            self._restarts = max(0, self._restarts - 1)
+
     def latch(self) -> LatchedControl:
         """Take what the next frame applies. What is over the world's limit per frame stays for the frames
         after it.
@@ -91,13 +130,25 @@ class ControlInbox:
         limit = self._schema.look.max_deg_per_frame
         with self._turn:
             yaw, pitch = _clamp(self._yaw, limit), _clamp(self._pitch, limit)
-            frame = FrameControl(self._held | self._pressed, (yaw, pitch), self._pose, self._intrinsics)
+            prompt, events = self._words()
+            frame = FrameControl(
+                self._held | self._pressed, (yaw, pitch), self._pose, self._intrinsics, prompt, events
+            )
             latched = LatchedControl(frame, self.sequence, self._client_time_ns, tuple(self._arrivals_ns))
             self._yaw -= yaw
             self._pitch -= pitch
             self._pressed = 0
             self._arrivals_ns.clear()
         return latched
+
+    def _words(self) -> tuple[str | None, tuple[str, ...]]:
+        """Take the words that wait."""
+        if self._restarts or (self._prompt is None and not self._events):
+            return None, ()
+        words = self._prompt, tuple(self._events.values())
+        self._prompt = None
+        self._events.clear()
+        return words
 
     def drop_pending(self) -> None:
         """Forget looks and presses that no frame has applied yet."""
@@ -112,6 +163,7 @@ class ControlInbox:
         with self._turn:
             self._held, self._pose, self._intrinsics = 0, None, None
             self._arrivals_ns.clear()
+            self._restarts = 0  # a reset or a load that was not done went with the connection
 
     def _camera(self, control: play_pb2.Control) -> tuple[Pose | None, Intrinsics | None]:
         if not control.HasField("camera"):

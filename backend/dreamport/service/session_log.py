@@ -4,7 +4,8 @@ JSON lines, written as they happen, so a killed server leaves all but its last l
 is the header: versions, world and pack digest, executor, seed and start. Then one line for each event:
 
 - ``{"kind": "frame", "index", "buttons", "look": [yaw, pitch], "sequence", "sha256"}``, with ``"pose"``
-  (position, then quaternion) and ``"intrinsics"`` when they came from outside; ``sha256`` is of the colour's
+  (position, then quaternion) and ``"intrinsics"`` when they came from outside, ``"prompt"`` and ``"events"``
+  when something was said; ``sha256`` is of the colour's
   bytes, then the depth's;
 - ``reset`` (seed, start, sha256 of the start frame), ``save`` and ``load`` (number of the save), ``end``
   (reason).
@@ -34,7 +35,7 @@ from dreamport.v1 import world_pb2
 
 FORMAT = "dreamport-session-log"
 VERSION = 1
-MAX_LINE_BYTES = 8192
+MAX_LINE_BYTES = 32768
 MAX_READ_BYTES = 1 << 31
 
 _log = structlog.get_logger(__name__)
@@ -142,6 +143,10 @@ class SessionLogWriter:
         if control.frame.intrinsics is not None:
             camera = control.frame.intrinsics
             entry["intrinsics"] = [camera.fx, camera.fy, camera.cx, camera.cy]
+        if control.frame.prompt is not None:
+            entry["prompt"] = control.frame.prompt
+        if control.frame.events:
+            entry["events"] = list(control.frame.events)
         self._write({**entry, "sha256": frame_digest(frame)})
 
     def reset(self, seed: int, start: str, frame: GeneratedFrame) -> None:
@@ -210,6 +215,7 @@ class SessionLogReader:
         """The control of a ``frame`` entry."""
         try:
             pose, camera, look = entry.get("pose"), entry.get("intrinsics"), entry["look"]
+            prompt = entry.get("prompt")
             return FrameControl(
                 buttons=int(entry["buttons"]),
                 look_deg=(float(look[0]), float(look[1])),
@@ -217,6 +223,8 @@ class SessionLogReader:
                 if pose is None
                 else Pose((pose[0], pose[1], pose[2]), (pose[3], pose[4], pose[5], pose[6])),
                 intrinsics=None if camera is None else Intrinsics(*camera),
+                prompt=None if prompt is None else str(prompt),
+                events=tuple(str(name) for name in entry.get("events", ())),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise SessionLogError(

@@ -35,7 +35,6 @@ from dreamport.service.wire import opened_message, stats_message
 from dreamport.v1 import play_pb2
 
 MAX_COMMANDS = 16
-MAX_PROMPT = 2000
 MAX_MESSAGES_A_FRAME = 200
 STATS_INTERVAL_S = 1.0
 WIND_UP_S = 1.0
@@ -217,11 +216,13 @@ class Stream:
         elif kind == "load":
             self._command(request.load)
         elif kind == "prompt":
-            if len(request.prompt.text) > MAX_PROMPT:
-                raise invalid("prompt.text", f"longer than {MAX_PROMPT} characters")
-            self.notify(play_pb2.NOTICE_CODE_UNSUPPORTED, "This world takes no prompts.")
+            refused = session.inbox.add_prompt(request.prompt)
+            if refused is not None:
+                self.notify(play_pb2.NOTICE_CODE_UNSUPPORTED, refused)
         elif kind == "event":
-            self.notify(play_pb2.NOTICE_CODE_UNSUPPORTED, "This world has no events.")
+            refused = session.inbox.add_event(request.event)
+            if refused is not None:
+                self.notify(play_pb2.NOTICE_CODE_UNSUPPORTED, refused)
         elif kind == "open":
             raise invalid("open", "the session is open already; begin another stream for another session")
         else:
@@ -233,6 +234,8 @@ class Stream:
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"More than {MAX_COMMANDS} resets, saves and loads wait; await the answers, then resume.",
             )
+        if not isinstance(command, play_pb2.Save):
+            self.session.inbox.restart_heard()
         self._commands.append(command)
         self._wake.set()
 
@@ -282,13 +285,20 @@ class Stream:
             command = self._commands.popleft()
             if isinstance(command, play_pb2.Save):
                 await self._save()
-            elif isinstance(command, play_pb2.Load):
-                await self._load(command.handle)
-            else:
-                seed = command.seed if command.HasField("seed") else None
-                self.session.inbox.drop_pending()
-                frame = await self._work(self.session.reset, seed, command.start)
-                await self._show(frame, self.session.applied)
+                continue
+            try:
+                if isinstance(command, play_pb2.Load):
+                    await self._load(command.handle)
+                else:
+                    await self._reset(command)
+            finally:
+                self.session.inbox.restart_done()
+
+    async def _reset(self, command: play_pb2.Reset) -> None:
+        seed = command.seed if command.HasField("seed") else None
+        self.session.inbox.drop_pending()
+        frame = await self._work(self.session.reset, seed, command.start)
+        await self._show(frame, self.session.applied)
 
     async def _save(self) -> None:
         kept = await self._work(self.session.save)

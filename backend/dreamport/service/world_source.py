@@ -16,6 +16,7 @@ from dreamport.generator import Generator
 from dreamport.generator.types import WorldGenerator
 from dreamport.v1 import common_pb2, world_pb2
 from dreamport.worlds import Catalogue
+from dreamport.worlds.manifest import DepthRange
 from dreamport.worlds.pack import WorldPack
 from dreamport.worlds.source import open_source
 
@@ -128,7 +129,7 @@ class TurnTaking:
 def describe(pack: WorldPack) -> world_pb2.World:
     """The wire's view of a ``WorldPack``."""
     manifest = pack.manifest
-    controls = manifest.controls
+    controls, prompts = manifest.controls, manifest.prompts
     return world_pb2.World(
         summary=world_pb2.WorldSummary(
             name=manifest.name,
@@ -151,12 +152,13 @@ def describe(pack: WorldPack) -> world_pb2.World:
                 max_deg_per_frame=controls.look.max_deg_per_frame,
             ),
             pose=controls.pose,
-            prompts=bool(controls.prompts),
+            prompts=prompts is not None and prompts.text is not None,
+            events=[event.name for event in prompts.events] if prompts else [],
         ),
         intrinsics=common_pb2.Intrinsics(
             fx=manifest.camera.fx, fy=manifest.camera.fy, cx=manifest.camera.cx, cy=manifest.camera.cy
         ),
-        depth_range=world_pb2.DepthRange(min_m=manifest.depth.min_m, max_m=manifest.depth.max_m),
+        depth_range=depth_range(manifest.depth),
         starts=[world_pb2.Start(name=start.name, title=start.title) for start in manifest.starts],
         card=pack.read("card.md").decode("utf-8", "replace") if "card.md" in manifest.files else "",
         provenance=world_pb2.Provenance(
@@ -168,6 +170,11 @@ def describe(pack: WorldPack) -> world_pb2.World:
             notes=manifest.provenance.notes,
         ),
     )
+
+
+def depth_range(depth: DepthRange | None) -> world_pb2.DepthRange | None:
+    """``None``, a field that is not there, of a world without depth."""
+    return None if depth is None else world_pb2.DepthRange(min_m=depth.min_m, max_m=depth.max_m)
 
 
 def flat_numbers(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

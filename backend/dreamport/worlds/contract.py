@@ -12,6 +12,8 @@ from typing import Literal
 from dreamport.worlds.manifest import WorldManifest
 
 GRAPHS = ("encode", "reproject", "denoise", "decode", "motion")
+"""Graphs of a world with a camera, remembered views and no words; :func:`signatures` has those that a given
+world has."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,10 @@ class Signature:
 
 
 def signatures(manifest: WorldManifest) -> dict[str, Signature]:
-    """Signature of every graph of a world, with the manifest's sizes filled in."""
+    """Signature of every graph that a world has, with the manifest's sizes filled in."""
     height, width = manifest.frame.height, manifest.frame.width
     channels, rows, columns = manifest.latent.channels, manifest.latent.height, manifest.latent.width
-    views, controls, state = manifest.views.per_frame, manifest.control_size, manifest.motion.state_size
+    controls, state = manifest.control_size, manifest.state_size
     cache = manifest.cache
     colour = (1, 3, height, width)
     plane = (1, 1, height, width)
@@ -45,9 +47,10 @@ def signatures(manifest: WorldManifest) -> dict[str, Signature]:
     def of(**shapes: tuple[int, ...]) -> tuple[TensorSpec, ...]:
         return tuple(TensorSpec(name, shape) for name, shape in shapes.items())
 
-    return {
-        "encode": Signature(of(colour=colour, inverse_depth=plane), of(latent=latent)),
-        "reproject": Signature(
+    reproject: dict[str, Signature] = {}
+    if manifest.views is not None:
+        views = manifest.views.per_frame
+        reproject["reproject"] = Signature(
             of(
                 colour=(views, 3, height, width),
                 inverse_depth=(views, 1, height, width),
@@ -56,7 +59,19 @@ def signatures(manifest: WorldManifest) -> dict[str, Signature]:
                 target_intrinsics=(4,),
             ),
             of(colour=colour, inverse_depth=plane, valid=plane),
-        ),
+        )
+    motion: dict[str, Signature] = {}
+    if manifest.motion is not None:
+        motion["motion"] = Signature(of(state=(1, state), control=(1, controls)), of(state=(1, state)))
+    prompts = manifest.prompts
+    words: dict[str, Signature] = {}
+    if prompts is not None and prompts.text is not None:
+        tokens_in = TensorSpec("tokens", (1, prompts.text.words), "int64")
+        words["text"] = Signature((tokens_in,), of(text=(1, prompts.text.size)))
+
+    return {
+        "encode": Signature(of(colour=colour, inverse_depth=plane), of(latent=latent)),
+        **reproject,
         "denoise": Signature(
             (
                 *of(
@@ -69,6 +84,7 @@ def signatures(manifest: WorldManifest) -> dict[str, Signature]:
                     cache_v=cache.shape,
                 ),
                 TensorSpec("cache_length", (1,), "int64"),
+                *(of(prompt=(1, prompts.size)) if prompts is not None else ()),
             ),
             of(velocity=(1, *latent), k=tokens, v=tokens),
         ),
@@ -76,8 +92,6 @@ def signatures(manifest: WorldManifest) -> dict[str, Signature]:
             of(latent=latent, hint_colour=colour, hint_inverse_depth=plane, hint_valid=plane),
             of(colour=colour, inverse_depth=plane),
         ),
-        "motion": Signature(
-            of(state=(1, state), control=(1, controls)),
-            of(state=(1, state)),
-        ),
+        **motion,
+        **words,
     }

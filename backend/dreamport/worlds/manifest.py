@@ -29,6 +29,7 @@ MAX_FILE_BYTES = 2 << 30
 MAX_TOTAL_BYTES = 4 << 30
 MAX_CACHE_ELEMENTS = 1 << 28
 MAX_JSON_DEPTH = 6
+MAX_EVENTS = 16
 STATE_FIELDS = 9
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
@@ -55,6 +56,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=8000)]
+EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}\.[a-z][a-z0-9_]{0,29}$")]
 KeyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,32}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -200,13 +202,70 @@ class Motion(Bounded):
 
 
 class Graphs(Bounded):
-    """The five ONNX graphs; ``dreamport.worlds.contract`` says what each takes and gives."""
+    """The ONNX graphs; ``dreamport.worlds.contract`` says what each takes and gives. ``reproject``: of worlds
+    with remembered views. ``motion``: of worlds whose buttons move a camera. ``text``: of worlds that listen
+    to words.
+    """
 
     encode: PackPath
-    reproject: PackPath
+    reproject: PackPath | None = None
     denoise: PackPath
     decode: PackPath
-    motion: PackPath
+    motion: PackPath | None = None
+    text: PackPath | None = None
+
+
+class PromptEvent(Bounded):
+    """Something that may happen in the world: one choice of its group, such as ``light.night``.
+
+    ``slot``: the place of the prompt vector that is 1 while it holds; ``None`` is how the world is without
+    any event of this group.
+    """
+
+    name: EventName
+    label: Line
+    slot: int | None = Field(default=None, ge=0, le=1023)
+
+    @property
+    def group(self) -> str:
+        """What it is a choice of: of two events of one group the later holds."""
+        return self.name.partition(".")[0]
+
+
+class PromptText(Bounded):
+    """How words reach the graph ``text``: at most ``words`` of them, each hashed into one of ``buckets``; the
+    graph gives the last ``size`` places of the prompt vector.
+    """
+
+    words: int = Field(ge=1, le=512)
+    buckets: int = Field(ge=2, le=1 << 20)
+    size: int = Field(ge=1, le=1024)
+
+
+class Prompts(Bounded):
+    """What the world can be told. ``size``: length of the prompt vector, a place an event, then the text's."""
+
+    size: int = Field(ge=1, le=1024)
+    events: tuple[PromptEvent, ...] = Field(default=(), max_length=MAX_EVENTS)
+    text: PromptText | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups of the events, in the order in which they are first named."""
+        return tuple(dict.fromkeys(event.group for event in self.events))
+
+    @model_validator(mode="after")
+    def _fits(self) -> Prompts:
+        places = self.size - (self.text.size if self.text else 0)
+        slots = [event.slot for event in self.events if event.slot is not None]
+        names = [event.name for event in self.events]
+        if len(set(names)) != len(names) or len(set(slots)) != len(slots):
+            raise ValueError("two events have the same name or slot; give each its own")
+        if places < 0 or any(slot >= places for slot in slots):
+            raise ValueError("an event's slot lies outside the prompt vector; make size larger")
+        if not self.events and self.text is None:
+            raise ValueError("prompts offer neither events nor text; leave prompts out")
+        return self
 
 
 class StartEntry(Bounded):
@@ -267,13 +326,14 @@ class WorldManifest(Bounded):
     chunk_frames: Literal[1] = 1
     controls: Controls
     camera: Camera
-    depth: DepthRange
+    depth: DepthRange | None = None
     latent: Latent
     cache: CacheShape
     sampler: Sampler
-    views: ViewBank
-    motion: Motion
+    views: ViewBank | None = None
+    motion: Motion | None = None
     graphs: Graphs
+    prompts: Prompts | None = None
     weights: dict[Identifier, PackPath] = Field(default_factory=dict, max_length=16)
     starts: tuple[StartEntry, ...] = Field(min_length=1, max_length=256)
     files: dict[PackPath, FileEntry] = Field(max_length=4096)
@@ -288,6 +348,18 @@ class WorldManifest(Bounded):
     def control_size(self) -> int:
         """Length of a control vector: one number a button, then look yaw and pitch in degrees."""
         return len(self.controls.buttons) + 2
+
+    @property
+    def state_size(self) -> int:
+        """Length of the motion state; without a motion graph it is the nine numbers that place a camera."""
+        return STATE_FIELDS if self.motion is None else self.motion.state_size
+
+    @property
+    def has_camera(self) -> bool:
+        """The world has places: something, a motion graph or poses from outside, moves a camera through it.
+        Without, it is driven by buttons alone: its rays are zero and every frame has the identity as pose.
+        """
+        return self.controls.pose or self.motion is not None
 
     def start_names(self) -> tuple[str, ...]:
         """Names of the starts; the first is where a session begins unless it asks for another."""
@@ -306,8 +378,18 @@ class WorldManifest(Bounded):
             raise ValueError("two files differ only in upper and lower case; rename one")
         if sum(entry.bytes for entry in self.files.values()) > MAX_TOTAL_BYTES:
             raise ValueError(f"the files add up to more than {MAX_TOTAL_BYTES} bytes")
-        used = [self.views.file, *self.weights.values(), *(start.file for start in self.starts)]
-        used += [str(path) for path in self.graphs.model_dump().values()]
+        used = [*self.weights.values(), *(start.file for start in self.starts)]
+        used += [self.views.file] if self.views else []
+        used += [str(path) for path in self.graphs.model_dump(exclude_none=True).values()]
+        if (self.views is None) != (self.graphs.reproject is None):
+            raise ValueError("views and graphs.reproject belong together; give both or neither")
+        if (self.motion is None) != (self.graphs.motion is None):
+            raise ValueError("motion and graphs.motion belong together; give both or neither")
+        if self.views is not None and (self.depth is None or not self.has_camera):
+            raise ValueError("views are reprojected by depth and pose; give depth and a camera, or no views")
+        listens = self.prompts is not None and self.prompts.text is not None
+        if listens != (self.graphs.text is not None):
+            raise ValueError("prompts.text and graphs.text belong together; give both or neither")
         missing = sorted({path for path in used if path not in self.files})
         if missing:
             raise ValueError(f"files does not list {', '.join(missing[:5])}; export the pack again")

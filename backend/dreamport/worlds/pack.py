@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dreamport.errors import PackError
-from dreamport.worlds.contract import GRAPHS, signatures
+from dreamport.worlds.contract import signatures
 from dreamport.worlds.manifest import MAX_FILE_BYTES, FileEntry, WorldManifest, pack_path, parse_manifest
 from dreamport.worlds.onnx_check import check_graph
 from dreamport.worlds.source import MANIFEST_NAME, PackSource, open_source
@@ -56,17 +56,20 @@ class WorldPack:
         return data
 
     def graph(self, name: str) -> bytes:
-        """The ONNX bytes of one of ``contract.GRAPHS``. Raises ``PackError``."""
-        if name not in GRAPHS:
-            raise PackError(f"a world has no graph {name!r}; it has {', '.join(GRAPHS)}")
+        """The ONNX bytes of one of the graphs in ``contract.signatures``. Raises ``PackError``."""
+        known = signatures(self.manifest)
+        if name not in known:
+            raise PackError(f"this world has no graph {name!r}; it has {', '.join(known)}")
         return self.read(getattr(self.manifest.graphs, name))
 
     def read_views(self) -> Views:
-        """The captured views, read once and shared. Raises ``PackError``."""
+        """The captured views, read once and shared. Raises ``PackError``, also for a world without any."""
         return self._views
 
     @cached_property
     def _views(self) -> Views:
+        if self.manifest.views is None:
+            raise PackError(f"world {self.manifest.name} has no remembered views; it is played without")
         return parse_views(self.read(self.manifest.views.file), self.manifest, f"{self.path}: the view bank")
 
     def start(self, name: str | None = None) -> Start:
