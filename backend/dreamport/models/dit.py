@@ -1,26 +1,42 @@
-"""Block-causal diffusion transformer that predicts the next frame's latent.
+"""Diffusion transformer that predicts the next frame's latent.
 
-Attention inside a frame is bidirectional, across frames causal. Keys are cached before the rotary embedding
-and
-rotated here by their place relative to the current frame, so the horizon is unbounded (LingBot-World,
-StreamingLLM).
+Attention inside a frame is bidirectional, across frames causal; a teacher's is bidirectional over the whole
+clip. Keys are cached before the rotary embedding and rotated here by their place relative to the current
+frame, so the horizon is unbounded (LingBot-World, StreamingLLM).
 Velocity target of flow matching (arXiv 2210.02747); modulation by AdaLN-zero (DiT, arXiv 2212.09748).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dreamport.models.attention import (
+    BidirectionalAttention,
+    CausalAttention,
+    FrameExchange,
+    rotary_angles,
+    rotate,
+)
+
+Attention = Literal["causal", "bidirectional"]
+Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Queries, keys and values of a block, not rotated -> what was attended, in the queries' shape."""
+
+RAY_CHANNELS = 6
+
 
 @dataclass(frozen=True)
 class DiTConfig:
     """Sizes of the transformer. ``context_frames`` = sink + window, the frames that a new frame can look
-    back on."""
+    back on. ``adapters``: rays and controls also scale and shift every block's tokens. ``prompt_size``:
+    numbers of a prompt's vector, 0 for a world without prompts."""
 
     latent_channels: int = 16
     latent_height: int = 24
@@ -32,6 +48,8 @@ class DiTConfig:
     patch: int = 2
     sink_frames: int = 1
     window_frames: int = 2
+    adapters: bool = False
+    prompt_size: int = 0
 
     @property
     def context_frames(self) -> int:
@@ -45,36 +63,17 @@ class DiTConfig:
     def head_dim(self) -> int:
         return self.width // self.heads
 
-
-def rotary_angles(config: DiTConfig) -> Tensor:
-    """Angles ``[context_frames + 1, tokens, head_dim / 2]`` by (frame relative to the current one, row,
-    column)."""
-    third = config.head_dim // 6
-    counts = (config.head_dim // 2 - 2 * third, third, third)
-    rows, columns = config.latent_height // config.patch, config.latent_width // config.patch
-    frame = torch.arange(-config.context_frames, 1, dtype=torch.float32)
-    row, column = torch.meshgrid(torch.arange(rows).float(), torch.arange(columns).float(), indexing="ij")
-    parts = []
-    for count, base, place in (
-        (counts[0], 100.0, frame[:, None].expand(-1, rows * columns)),
-        (counts[1], 1000.0, row.reshape(1, -1).expand(len(frame), -1)),
-        (counts[2], 1000.0, column.reshape(1, -1).expand(len(frame), -1)),
-    ):
-        frequency = base ** (-torch.arange(count, dtype=torch.float32) / count)
-        parts.append(place[..., None] * frequency)
-    return torch.cat(parts, dim=-1)
-
-
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotary embedding of ``[..., tokens, head_dim]`` by halves (RoFormer, arXiv 2104.09864)."""
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cosine - b * sine, b * cosine + a * sine], dim=-1)
+    def angles(self, frames: Tensor) -> Tensor:
+        """Rotary angles ``[frames, tokens, head_dim / 2]`` of places in time."""
+        rows, columns = self.latent_height // self.patch, self.latent_width // self.patch
+        return rotary_angles(frames, rows, columns, self.head_dim)
 
 
 class Block(nn.Module):
-    """Self-attention with an external cache, then a feed-forward layer, both modulated."""
+    """Self-attention, then a feed-forward layer, both modulated. ``forward`` is the whole block, so that a
+    block can be sharded or recomputed as one."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, adapter: bool = False) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
@@ -85,12 +84,11 @@ class Block(nn.Module):
         self.expand = nn.Linear(width, 4 * width)
         self.contract = nn.Linear(4 * width, width)
         self.modulation = nn.Linear(width, 6 * width)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
-
-    def modulated(self, condition: Tensor) -> list[Tensor]:
-        """Six ``[B, 1, width]`` scales, shifts and gates from ``condition [B, width]``."""
-        return list(self.modulation(condition)[:, None].chunk(6, dim=-1))
+        self.adapter = nn.Linear(width, 2 * width) if adapter else None
+        for layer in (self.modulation, self.adapter):
+            if layer is not None:
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def queries_keys_values(self, x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``[B, N, width]`` -> q, k, v ``[B, heads, N, head_dim]``, normalised, not rotated."""
@@ -101,35 +99,75 @@ class Block(nn.Module):
         k = k * torch.rsqrt(k.square().mean(-1, keepdim=True) + 1e-6) * self.key_scale
         return q, k, v
 
-    def attend(self, x: Tensor, attended: Tensor, mods: list[Tensor]) -> Tensor:
-        """Finish the block from attention's result ``[B, heads, N, head_dim]``."""
+    def forward(self, x: Tensor, condition: Tensor, mix: Mix, steering: Tensor | None = None) -> Tensor:
+        """``x [B, N, width]``, ``condition [B, width]``, the adapters' ``steering`` like ``x`` -> like ``x``.
+        ``mix`` attends."""
         b, n, d = x.shape
+        mods = list(self.modulation(condition)[:, None].chunk(6, dim=-1))
+        attended = mix(*self.queries_keys_values(x, mods[0], mods[1]))
         x = x + mods[2] * self.project(attended.transpose(1, 2).reshape(b, n, d))
+        if self.adapter is not None and steering is not None:
+            # LingBot-World's camera injection: after attention, x = (1 + scale) x + shift.
+            scale, shift = self.adapter(steering).chunk(2, dim=-1)
+            x = x * (1.0 + scale) + shift
         h = self.norm(x) * (1.0 + mods[3]) + mods[4]
         fed: Tensor = self.contract(F.gelu(self.expand(h), approximate="tanh"))
-        return x + mods[5] * fed
+        out: Tensor = x + mods[5] * fed
+        return out
+
+
+class Steering(nn.Module):
+    """What steers the adapters: rays, which are also added to the tokens, and the control."""
+
+    def __init__(self, config: DiTConfig) -> None:
+        super().__init__()
+        d, inputs = config.width, RAY_CHANNELS * config.patch**2
+        self.ray_in = nn.Linear(inputs, d)
+        self.rays = nn.Linear(inputs, d)
+        self.hidden = nn.Sequential(nn.Linear(d, d), nn.SiLU(), nn.Linear(d, d))
+        nn.init.zeros_(self.ray_in.weight)
+        nn.init.zeros_(self.ray_in.bias)
+
+    def forward(self, rays: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches of rays ``[B, N, 6 * patch^2]``, embedded control ``[B, width]`` -> tokens to add and
+        steering, ``[B, N, width]``."""
+        c = self.rays(rays)
+        return self.ray_in(rays), F.silu(c + self.hidden(c) + control[:, None])
 
 
 class CausalDiT(nn.Module):
     """One frame's velocity from its noisy latent, the camera's rays, the control, the reprojected latent
-    and the cache."""
+    and the cache.
+
+    ``exchange``: set by who trains long clips on several processes; :meth:`clip` then computes this process's
+    frames and gives all.
+    """
+
+    exchange: FrameExchange | None = None
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.config = config
         c, p, d = config.latent_channels, config.patch, config.width
         # Noisy latent, reprojected latent, validity, ray origin and direction.
-        self.embed = nn.Linear((2 * c + 1 + 6) * p * p, d)
+        self.embed = nn.Linear((2 * c + 1 + RAY_CHANNELS) * p * p, d)
         self.sigma_in = nn.Sequential(nn.Linear(64, d), nn.SiLU(), nn.Linear(d, d))
         self.control_in = nn.Sequential(nn.Linear(config.control_size, d), nn.SiLU(), nn.Linear(d, d))
-        self.blocks = nn.ModuleList([Block(d, config.heads) for _ in range(config.layers)])
+        self.blocks = nn.ModuleList([Block(d, config.heads, config.adapters) for _ in range(config.layers)])
         self.norm = nn.LayerNorm(d, elementwise_affine=False, eps=1e-6)
         self.modulation = nn.Linear(d, 2 * d)
         self.out = nn.Linear(d, c * p * p)
         for layer in (self.modulation, self.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        angles = rotary_angles(config)
+        self.steering = Steering(config) if config.adapters else None
+        self.prompt_in: nn.Sequential | None = None
+        if config.prompt_size > 0:
+            last = nn.Linear(d, d)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+            self.prompt_in = nn.Sequential(nn.Linear(config.prompt_size, d), nn.SiLU(), last)
+        angles = config.angles(torch.arange(-config.context_frames, 1))
         self.register_buffer("cosine", angles.cos(), persistent=False)
         self.register_buffer("sine", angles.sin(), persistent=False)
         frequency = torch.exp(-math.log(1000.0) * torch.arange(32).float() / 32)
@@ -142,19 +180,33 @@ class CausalDiT(nn.Module):
         """``[B, C, h, w]`` -> ``[B, tokens, C * patch * patch]``."""
         return F.pixel_unshuffle(x, self.config.patch).flatten(2).transpose(1, 2)
 
-    def embedded(self, latent: Tensor, rays: Tensor, reprojected: Tensor) -> Tensor:
-        """Tokens ``[B, tokens, width]`` of frames ``[B, ., h, w]``; ray origins are scaled to about one."""
-        origin = rays[:, :3] * 0.1
-        tokens: Tensor = self.embed(
-            self.patchify(torch.cat([latent, reprojected, origin, rays[:, 3:]], dim=1))
-        )
-        return tokens
-
-    def condition(self, sigma: Tensor, control: Tensor) -> Tensor:
-        """``sigma [B]``, ``control [B, A]`` -> ``[B, width]``."""
+    def embedded(
+        self,
+        latent: Tensor,
+        sigma: Tensor,
+        rays: Tensor,
+        control: Tensor,
+        reprojected: Tensor,
+        prompt: Tensor | None,
+        use_control: bool = True,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Frames ``[B, ., h, w]``, ``sigma [B]``, ``control [B, A]``, ``prompt [B, P]`` -> tokens
+        ``[B, N, width]``, condition ``[B, width]``, the adapters' steering. Ray origins are scaled to about
+        one."""
+        shown = (rays[:, :3] * 0.1, rays[:, 3:]) if use_control else (torch.zeros_like(rays),)
+        tokens: Tensor = self.embed(self.patchify(torch.cat([latent, reprojected, *shown], dim=1)))
         phase = sigma[:, None] * self.sigma_frequency
-        wave = torch.cat([phase.cos(), phase.sin()], dim=-1)
-        return F.silu(self.sigma_in(wave) + self.control_in(control))
+        condition: Tensor = self.sigma_in(torch.cat([phase.cos(), phase.sin()], dim=-1))
+        steering = None
+        if use_control:
+            held = self.control_in(control)
+            condition = condition + held
+            if self.steering is not None:
+                added, steering = self.steering(self.patchify(torch.cat(shown, dim=1)), held)
+                tokens = tokens + added
+        if self.prompt_in is not None and prompt is not None:
+            condition = condition + self.prompt_in(prompt)
+        return tokens, F.silu(condition), steering
 
     def velocity(
         self, x: Tensor, condition: Tensor, latent: Tensor, sigma: Tensor, reprojected: Tensor
@@ -182,17 +234,19 @@ class CausalDiT(nn.Module):
         cache_k: Tensor,
         cache_v: Tensor,
         cache_length: Tensor,
+        prompt: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """One frame with an external cache: the graph an executor runs. Shapes as in docs/world-pack.md.
 
         ``cache_k``, ``cache_v [layers, heads, context_frames * tokens, head_dim]``, the oldest first; the
-        first
-        ``cache_length`` tokens are valid. Gives velocity ``[1, 1, C, h, w]`` and this frame's k, v.
+        first ``cache_length`` tokens are valid. ``prompt [1, P]`` where the world has prompts. Gives velocity
+        ``[1, 1, C, h, w]`` and this frame's k, v.
         """
         cfg = self.config
         slots = cfg.context_frames * cfg.tokens_per_frame
-        x = self.embedded(latent[:, 0], rays[:, 0], reprojected[:, 0])
-        condition = self.condition(sigma[:, 0], control[:, 0])
+        x, condition, steering = self.embedded(
+            latent[:, 0], sigma[:, 0], rays[:, 0], control[:, 0], reprojected[:, 0], prompt
+        )
         place = torch.arange(slots, device=x.device)
         valid = place < cache_length
         # The newest cached frame stands at -1 whatever the fill, so the table is read from its end.
@@ -207,11 +261,11 @@ class CausalDiT(nn.Module):
         now_cosine, now_sine = self.cosine[-1], self.sine[-1]
         bias = torch.where(valid, 0.0, -1e4)
         bias = torch.cat([bias, torch.zeros(cfg.tokens_per_frame, device=x.device)])
-        keys, values = [], []
-        for i, block in enumerate(self.blocks):
-            assert isinstance(block, Block)
-            mods = block.modulated(condition)
-            q, k, v = block.queries_keys_values(x, mods[0], mods[1])
+        keys: list[Tensor] = []
+        values: list[Tensor] = []
+
+        def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            i = len(keys)
             keys.append(k[0])
             values.append(v[0])
             all_k = torch.cat(
@@ -220,61 +274,99 @@ class CausalDiT(nn.Module):
             all_v = torch.cat([cache_v[i][None], v], dim=2)
             q = rotate(q, now_cosine, now_sine) * (cfg.head_dim**-0.5)
             weights = torch.softmax(torch.matmul(q, all_k.transpose(-1, -2)) + bias, dim=-1)
-            x = block.attend(x, torch.matmul(weights, all_v), mods)
+            return torch.matmul(weights, all_v)
+
+        for block in self.blocks:
+            x = block(x, condition, mix, steering)
         return {
             "velocity": self.velocity(x, condition, latent[:, 0], sigma[:, 0], reprojected[:, 0])[:, None],
             "k": torch.stack(keys),
             "v": torch.stack(values),
         }
 
-    def clip(
-        self, latent: Tensor, sigma: Tensor, rays: Tensor, control: Tensor, reprojected: Tensor
-    ) -> Tensor:
-        """A whole clip at once, each frame seeing what :meth:`forward` would have in its cache: for training.
+    def step(
+        self,
+        latent: Tensor,
+        sigma: Tensor,
+        rays: Tensor,
+        control: Tensor,
+        reprojected: Tensor,
+        past: Sequence[tuple[Tensor, Tensor]],
+        prompt: Tensor | None = None,
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """:meth:`forward` for a batch, its cache just as long as it is filled: for training.
 
-        ``latent [B, T, C, h, w]``, ``sigma [B, T]``, the rest alike -> velocity ``[B, T, C, h, w]``.
+        ``latent [B, C, h, w]``, ``sigma [B]``, the rest alike; ``past``: every layer's keys and values
+        ``[B, heads, frames * tokens, head_dim]``, the oldest first, at most ``context_frames``; empty at the
+        start. Gives the velocity and this frame's keys and values ``[B, heads, tokens, head_dim]``.
         """
-        cfg = self.config
-        b, t = sigma.shape
-        flat = [a.flatten(0, 1) for a in (latent, rays, reprojected)]
-        x = self.embedded(flat[0], flat[1], flat[2])
-        condition = self.condition(sigma.flatten(), control.flatten(0, 1))
-        index, mask = context_table(t, cfg.sink_frames, cfg.window_frames)
-        index, mask = index.to(x.device), mask.to(x.device)
-        bias = torch.where(mask, 0.0, -1e4).repeat_interleave(cfg.tokens_per_frame, dim=1)
-        bias = (
-            F.pad(bias, (0, cfg.tokens_per_frame))[None, :, None, None]
-            .expand(b, -1, -1, -1, -1)
-            .flatten(0, 1)
-        )
-        past = (self.cosine[:-1].flatten(0, 1), self.sine[:-1].flatten(0, 1))
+        x, condition, steering = self.embedded(latent, sigma, rays, control, reprojected, prompt)
+        filled = past[0][0].shape[2] // self.config.tokens_per_frame if past else 0
+        rows = slice(self.config.context_frames - filled, self.config.context_frames)
+        before = (self.cosine[rows].flatten(0, 1), self.sine[rows].flatten(0, 1))
         now = (self.cosine[-1], self.sine[-1])
+        made: dict[int, tuple[Tensor, Tensor]] = {}
+
+        def mix_of(layer: int) -> Mix:
+            def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                made[layer] = (k, v)
+                all_k, all_v = rotate(k, *now), v
+                if past:
+                    all_k = torch.cat([rotate(past[layer][0], *before), all_k], dim=2)
+                    all_v = torch.cat([past[layer][1].to(v.dtype), v], dim=2)
+                return F.scaled_dot_product_attention(rotate(q, *now).to(v.dtype), all_k.to(v.dtype), all_v)
+
+            return mix
+
+        for i, block in enumerate(self.blocks):
+            x = block(x, condition, mix_of(i), steering)
+        velocity = self.velocity(x, condition, latent, sigma, reprojected)
+        return velocity, [made[i] for i in range(len(self.blocks))]
+
+    def clip(
+        self,
+        latent: Tensor,
+        sigma: Tensor,
+        rays: Tensor,
+        control: Tensor,
+        reprojected: Tensor,
+        prompt: Tensor | None = None,
+        *,
+        attention: Attention = "causal",
+        use_control: bool = True,
+    ) -> Tensor:
+        """A whole clip at once: for training. Causal: each frame sees what :meth:`forward` would have in its
+        cache. Bidirectional: every frame sees every other.
+
+        ``latent [B, T, C, h, w]``, ``sigma [B, T]``, ``prompt [B, P]``, the rest as ``latent`` -> velocity
+        ``[B, T, C, h, w]``. Without ``use_control``, rays and control do not matter.
+        """
+        b, t = sigma.shape
+        attend = self._attention(attention, t)
+        exchange = self.exchange
+
+        def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            clips = [a.reshape(b, -1, *a.shape[1:]) for a in (q, k, v)]
+            if exchange is None:
+                return attend(*clips).flatten(0, 1)
+            return exchange.to_frames(attend(*(exchange.to_heads(a) for a in clips))).flatten(0, 1)
+
+        inputs = [latent, sigma, rays, control, reprojected]
+        if exchange is not None:
+            inputs = [exchange.own(a) for a in inputs]
+        own = inputs[1].shape[1]
+        flat = [a.flatten(0, 1) for a in inputs]
+        each = None if prompt is None else prompt.repeat_interleave(own, dim=0)
+        x, condition, steering = self.embedded(flat[0], flat[1], flat[2], flat[3], flat[4], each, use_control)
         for block in self.blocks:
-            assert isinstance(block, Block)
-            mods = block.modulated(condition)
-            q, k, v = block.queries_keys_values(x, mods[0], mods[1])
-            # [B, T, slots, heads, tokens, dim] -> one row of keys per query frame, right-aligned to the
-            # present.
-            old_k, old_v = (
-                a.reshape(b, t, *a.shape[1:])[:, index].permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(0, 1)
-                for a in (k, v)
-            )
-            all_k = torch.cat([rotate(old_k, *past), rotate(k, *now)], dim=2)
-            all_v = torch.cat([old_v, v], dim=2)
-            attended = F.scaled_dot_product_attention(rotate(q, *now), all_k, all_v, attn_mask=bias)
-            x = block.attend(x, attended, mods)
-        return self.velocity(x, condition, flat[0], sigma.flatten(), flat[2]).reshape(latent.shape)
+            x = block(x, condition, mix, steering)
+        velocity = self.velocity(x, condition, flat[0], flat[1], flat[4])
+        velocity = velocity.reshape(b, own, *latent.shape[2:])
+        return velocity if exchange is None else exchange.whole(velocity)
 
-
-def context_table(frames: int, sink: int, window: int) -> tuple[Tensor, Tensor]:
-    """Which earlier frames frame ``i`` sees, right-aligned: index ``[frames, sink + window]`` and a
-    validity mask."""
-    slots = sink + window
-    index = torch.zeros(frames, slots, dtype=torch.long)
-    mask = torch.zeros(frames, slots, dtype=torch.bool)
-    for i in range(frames):
-        seen = list(range(i)) if i <= slots else [*range(sink), *range(i - window, i)]
-        for j, frame in enumerate(seen):
-            index[i, slots - len(seen) + j] = frame
-            mask[i, slots - len(seen) + j] = True
-    return index, mask
+    def _attention(self, kind: Attention, frames: int) -> Mix:
+        if kind == "causal":
+            cfg = self.config
+            return CausalAttention(frames, cfg.sink_frames, cfg.window_frames, self.cosine, self.sine)
+        angles = self.config.angles(torch.arange(frames)).to(self.cosine.device)
+        return BidirectionalAttention(angles.cos(), angles.sin())
