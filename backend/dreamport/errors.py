@@ -39,3 +39,7 @@ class DiskFullError(DatasetError):
 
 class MissingExtraError(DreamportError):
     """A command needs an optional part of the install; the message holds the pip command."""
+
+
+class CaptureError(DreamportError):
+    """The desktop cannot be recorded: no window, no screen, no consent, or a setting that makes no sense."""
