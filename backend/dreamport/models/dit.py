@@ -338,8 +338,8 @@ class CausalDiT(nn.Module):
         """A whole clip at once: for training. Causal: each frame sees what :meth:`forward` would have in its
         cache. Bidirectional: every frame sees every other.
 
-        ``latent [B, T, C, h, w]``, ``sigma [B, T]``, ``prompt [B, P]``, the rest as ``latent`` -> velocity
-        ``[B, T, C, h, w]``. Without ``use_control``, rays and control do not matter.
+        ``latent [B, T, C, h, w]``, ``sigma [B, T]``, ``prompt [B, P]``, or ``[B, T, P]`` of clips in
+        which it changes, the rest as ``latent`` -> velocity ``[B, T, C, h, w]``. Without ``use_control``, rays and control do not matter.
         """
         b, t = sigma.shape
         attend = self._attention(attention, t)
@@ -356,7 +356,11 @@ class CausalDiT(nn.Module):
             inputs = [exchange.own(a) for a in inputs]
         own = inputs[1].shape[1]
         flat = [a.flatten(0, 1) for a in inputs]
-        each = None if prompt is None else prompt.repeat_interleave(own, dim=0)
+        each = prompt
+        if prompt is not None and prompt.ndim == 3:
+            each = (prompt if exchange is None else exchange.own(prompt)).flatten(0, 1)
+        elif prompt is not None:
+            each = prompt.repeat_interleave(own, dim=0)
         x, condition, steering = self.embedded(flat[0], flat[1], flat[2], flat[3], flat[4], each, use_control)
         for block in self.blocks:
             x = block(x, condition, mix, steering)
