@@ -218,8 +218,8 @@ class Graphs(Bounded):
 class PromptEvent(Bounded):
     """Something that may happen in the world: one choice of its group, such as ``light.night``.
 
-    ``slot``: the place of the prompt vector that is 1 while it holds; ``None`` is how the world is without
-    any event of this group.
+    ``slot``: the place of the prompt vector that is 1 while it holds; the first event of a group has none: it
+    is how the world is by itself.
     """
 
     name: EventName
@@ -263,6 +263,11 @@ class Prompts(Bounded):
             raise ValueError("two events have the same name or slot; give each its own")
         if places < 0 or any(slot >= places for slot in slots):
             raise ValueError("an event's slot lies outside the prompt vector; make size larger")
+        first = {event.group: event for event in reversed(self.events)}
+        if any((event.slot is None) != (event is first[event.group]) for event in self.events):
+            raise ValueError(
+                "the first event of each group, and only it, has no slot: it is how the world is by itself"
+            )
         if not self.events and self.text is None:
             raise ValueError("prompts offer neither events nor text; leave prompts out")
         return self

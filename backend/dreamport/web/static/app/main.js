@@ -14,6 +14,7 @@ import { FaultPanel } from "./view/fault.js";
 import { Hud } from "./view/hud.js";
 import { Legend } from "./view/legend.js";
 import { Screen } from "./view/screen.js";
+import { ToldPanel } from "./view/told.js";
 
 /** @typedef {import("./net/session.js").Choice} Choice */
 
@@ -52,6 +53,17 @@ const session = new Session({
   stats: (stats) => hud.heard(stats),
   notice: (text) => toast(text),
   saves: (saves) => showSaves(saves),
+  told: (told) => toldPanel.show(told),
+});
+const toldPanel = new ToldPanel({
+  event: (name) => {
+    session.event(name);
+    picture.focus({ preventScroll: true });
+  },
+  prompt: (text) => {
+    session.prompt(text);
+    picture.focus({ preventScroll: true });
+  },
 });
 
 // --- input -----------------------------------------------------------------------------------------
@@ -102,6 +114,8 @@ function opened(opened, fresh) {
     keyboard.bindings = touch.bindings = bind(schema);
     legend.bind(keyboard.bindings, schema.look?.yaw ?? false);
   }
+  toldPanel.offer(schema);
+  toldPanel.show(session.told);
   player.begin(opened.cadence?.chunkFrames ?? 1, Number(opened.serverTimeNs) / 1e6);
   hud.opened(opened, fresh);
   if (fresh) screen.resize(opened.frameSize?.width ?? 320, opened.frameSize?.height ?? 192);
@@ -365,6 +379,7 @@ Object.defineProperty(globalThis, "dreamport", {
       view: hud.view,
       dropped: hud.dropped,
       saves: session.saves.length,
+      told: session.told,
       ...hud.numbers(performance.now()),
     }),
     dropConnection: () => session.socket?.drop(),

@@ -10,11 +10,14 @@ import { PlaySocket } from "./socket.js";
 /** @typedef {import("../../vendor/wire.js").Stats} Stats */
 /** @typedef {import("../input/controls.js").Sample} Sample */
 /** @typedef {{ world: string, start: string, seed: bigint | null }} Choice what to play; empty names take the server's first */
+/** @typedef {{ events: Record<string, string>, prompt: string }} Told what the world was told: the event of each group, and words */
+/** @typedef {{ handle: string, frameIndex: number, told: Told }} Saved */
 /** @typedef {"connecting" | "opening" | "live" | "resuming" | "full" | "failed"} State */
 
 const PROTOCOL_VERSION = 1;
 const JPEG_QUALITY = 92;
 const TOKEN_KEY = "dreamport.resume-token";
+const TOLD_KEY = "dreamport.told";
 const FIRST_CONNECT_MS = 10_000;
 const SILENCE_MS = 8_000;
 // Frames sent and not yet drawn: enough to cover the way there and back, too few to play catch-up after a stall.
@@ -34,7 +37,8 @@ const PASSING = new Set(["connection_lost", "unavailable", "canceled", "internal
  *   frame: (frame: Frame) => void,
  *   stats: (stats: Stats) => void,
  *   notice: (text: string, notice: Notice | null) => void,
- *   saves: (saves: { handle: string, frameIndex: number }[]) => void,
+ *   saves: (saves: Saved[]) => void,
+ *   told: (told: Told) => void,
  * }} Handlers
  */
 
@@ -47,8 +51,11 @@ export class Session {
     this.paused = false;
     /** @type {Opened | null} */
     this.opened = null;
-    /** @type {{ handle: string, frameIndex: number }[]} */
+    /** @type {Saved[]} */
     this.saves = [];
+    this.told = nothingTold();
+    /** @type {Told[]} what the world had been told when each save was asked for that is not answered yet */
+    this.saving = [];
     /** @type {Choice} */
     this.choice = { world: "", start: "", seed: null };
     /** @type {PlaySocket | null} */
@@ -118,18 +125,40 @@ export class Session {
     this.#send({ case: "pause", value: { paused } });
   }
 
+  /** Let something happen in the world. @param {string} name */
+  event(name) {
+    this.#tell({ ...this.told, events: { ...this.told.events, [name.split(".")[0]]: name } });
+    this.#send({ case: "event", value: { name } });
+  }
+
+  /** Say words to the world; none take back what was said. @param {string} text */
+  prompt(text) {
+    this.#tell({ ...this.told, prompt: text });
+    this.#send({ case: "prompt", value: { text } });
+  }
+
   /** @param {{ seed?: bigint, start?: string }} [to] */
   reset(to = {}) {
+    this.#tell(nothingTold());
     this.#send({ case: "reset", value: { start: to.start ?? "", ...(to.seed === undefined ? {} : { seed: to.seed }) } });
   }
 
   save() {
+    this.saving.push(this.told);
     this.#send({ case: "save", value: {} });
   }
 
   /** @param {string} handle */
   load(handle) {
+    this.#tell(this.saves.find((save) => save.handle === handle)?.told ?? nothingTold());
     this.#send({ case: "load", value: { handle } });
+  }
+
+  /** @param {Told} told */
+  #tell(told) {
+    this.told = told;
+    sessionStorage.setItem(TOLD_KEY, JSON.stringify(told));
+    this.on.told(told);
   }
 
   /** @param {import("./socket.js").Request} message */
@@ -195,7 +224,11 @@ export class Session {
       case "notice":
         return this.on.notice(response.value.message, response.value);
       case "saved":
-        this.saves.push({ handle: response.value.handle, frameIndex: Number(response.value.frameIndex) });
+        this.saves.push({
+          handle: response.value.handle,
+          frameIndex: Number(response.value.frameIndex),
+          told: this.saving.shift() ?? nothingTold(),
+        });
         return this.on.saves(this.saves);
       case "loaded":
         return this.on.notice("Back where you saved.", null);
@@ -221,11 +254,13 @@ export class Session {
     if (fresh) {
       this.openedAt = performance.now();
       this.saves = [];
+      this.saving = [];
       this.paused = false;
       this.on.saves(this.saves);
     }
     this.#set("live");
     this.on.opened(opened, fresh);
+    if (fresh) this.#tell(opened.resumed ? rememberedTold() : nothingTold());
     if (opened.resumed) this.pause(this.paused);
   }
 
@@ -288,6 +323,20 @@ export class Session {
   #set(state, end = null, retryAt = null) {
     this.state = state;
     this.on.state(state, end, retryAt);
+  }
+}
+
+/** @returns {Told} */
+function nothingTold() {
+  return { events: {}, prompt: "" };
+}
+
+/** What this tab told the session that it goes on with. @returns {Told} */
+function rememberedTold() {
+  try {
+    return { ...nothingTold(), ...JSON.parse(sessionStorage.getItem(TOLD_KEY) ?? "{}") };
+  } catch {
+    return nothingTold();
   }
 }
 
