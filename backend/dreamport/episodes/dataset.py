@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
@@ -47,7 +48,14 @@ class Episode:
             raise DatasetError(
                 f"episode {self.index} of {root} lacks {', '.join(missing)}; copy or record it again"
             )
-        table = pq.read_table(self._paths["data.parquet"])
+        if self._length < 1:
+            raise DatasetError(f"episode {self.index} is empty: it has no frames; record it again")
+        try:
+            table = pq.read_table(self._paths["data.parquet"])
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(
+                f"episode {self.index}: its rows cannot be read ({error}); copy or record it again"
+            ) from error
         if table.num_rows != self._length:
             raise DatasetError(f"episode {self.index} has {table.num_rows} rows, {self._length} are promised")
 
@@ -132,6 +140,11 @@ class Episode:
         """All depths, ``[T, H, W]`` metres."""
         return np.stack([self.depth(i) for i in range(len(self))])
 
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Its files, by the name each has while it is made."""
+        return dict(self._paths)
+
     def raw(self) -> list[dict[str, Any]]:
         """The raw record: a header, then an event a tic or a mark, in the order in which they came."""
         return [
@@ -152,13 +165,29 @@ class Episode:
 
 
 class Dataset:
-    """The finished episodes under a folder, by index. Raises ``DatasetError`` for any other folder."""
+    """The finished episodes under a folder, by index. Raises ``DatasetError`` for any other folder.
+
+    ``unreadable``: what is wrong with episodes whose row under ``meta/episodes`` is damaged, by index; they
+    are left out. ``verdicts.usable_episodes`` gives those of a split that can be used.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.info = read_info(self.path)
         files = sorted((self.path / "meta" / "episodes").glob("chunk-*/file-*.parquet"))
-        self._rows = [row for file in files for row in pq.read_table(file).to_pylist()]
+        self.unreadable: dict[int, str] = {}
+        self._rows: list[dict[str, Any]] = []
+        for file in files:
+            index = int(file.parent.name[6:]) * 1000 + int(file.stem[5:])
+            try:
+                rows = pq.read_table(file).to_pylist()
+                self._rows += [
+                    row for row in rows if {"episode_index", "length", "seed", "split"} <= set(row)
+                ]
+            except (pa.ArrowException, OSError) as error:
+                self.unreadable[index] = (
+                    f"episode {index}: its row under meta/episodes cannot be read ({error}); copy it again"
+                )
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -184,4 +213,5 @@ class Dataset:
 
     def next_index(self) -> int:
         """The first episode index not in use."""
-        return max((int(row["episode_index"]) for row in self._rows), default=-1) + 1
+        used = [*self.unreadable, *(int(row["episode_index"]) for row in self._rows)]
+        return max(used, default=-1) + 1

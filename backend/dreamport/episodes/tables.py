@@ -26,9 +26,9 @@ FRAME_SCHEMA = pa.schema(
     ]
 )
 """A row a frame. ``action.mouse_dxdy``: raw counts, null unless known. ``camera.c2w`` NaN: there is no pose.
-``camera.confidence``: 1 as the engine said it, less for an estimate, 0 without a pose. ``timestamp``: seconds
-into the videos. ``frame_number``: the recorder's own count, which jumps by ``missing_before`` where frames were lost.
-``client_time_ns``: the recorder's clock, null if unknown.
+``camera.confidence``: 1 as the engine said it, less for an estimate, 0 without a pose. ``timestamp``:
+seconds into the videos. ``frame_number``: the recorder's own count, which jumps by ``missing_before`` where
+frames were lost. ``client_time_ns``: the recorder's clock, null if unknown.
 """
 EPISODE_SCHEMA = pa.schema(
     [

@@ -8,6 +8,7 @@ lossless.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -77,6 +78,39 @@ class VideoWriter:
                 self._container.mux(packet)
         self._container.close()
         self._container = None
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a video file is without decoding it: pictures that are there whole, size in pixels, pictures a
+    second.
+    """
+
+    frames: int
+    width: int
+    height: int
+    rate: float
+
+
+def video_facts(path: Path) -> VideoFacts:
+    """Reads through a video. One that is cut off gives the pictures before the cut. Raises ``DatasetError``
+    when it is no video at all.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            rate = float(Fraction(str(stream.average_rate))) if stream.average_rate else 0.0
+            frames = 0
+            try:
+                for packet in container.demux(stream):
+                    frames += packet.pts is not None and not packet.is_corrupt
+            except av.FFmpegError:  # the cut itself
+                pass
+            return VideoFacts(frames, int(stream.width), int(stream.height), rate)
+    except (av.FFmpegError, IndexError) as error:
+        raise DatasetError(
+            f"{path.name} is not a readable video ({error}); copy or record it again"
+        ) from error
 
 
 class VideoReader:
