@@ -338,8 +338,9 @@ class CausalDiT(nn.Module):
         """A whole clip at once: for training. Causal: each frame sees what :meth:`forward` would have in its
         cache. Bidirectional: every frame sees every other.
 
-        ``latent [B, T, C, h, w]``, ``sigma [B, T]``, ``prompt [B, P]``, or ``[B, T, P]`` of clips in
-        which it changes, the rest as ``latent`` -> velocity ``[B, T, C, h, w]``. Without ``use_control``, rays and control do not matter.
+        ``latent [B, T, C, h, w]``, ``sigma [B, T]``, ``prompt [B, P]``, or ``[B, T, P]`` of clips in which it
+        changes, the rest as ``latent`` -> velocity ``[B, T, C, h, w]``. Without ``use_control``, rays and
+        control do not matter.
         """
         b, t = sigma.shape
         attend = self._attention(attention, t)
