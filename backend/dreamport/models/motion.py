@@ -1,9 +1,8 @@
 """Motion head: buttons and look deltas to camera motion, with the level's collisions learned from play.
 
-Free motion is linear in velocity and thrust, as in most first-person games. What walls, stairs and ledges
-do to it
-is read from a grid of learned features over the level's floor plan, at the camera and along the intended
-move.
+Free motion is linear in velocity and thrust, as in most first-person games. What walls, stairs and ledges do
+to it is read from grids of learned features over the level's floor plan, at the camera and along the intended
+move: a coarse grid says what is around, a fine one where exactly it begins.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ STATE_SIZE = 9
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """``origin`` and ``extent``: the floor plan's corner and size (x, z) in metres; ``cell_m``: grid
-    spacing in metres;
-    ``ticks``: simulation ticks a frame, over which a look delta is spread evenly."""
+    """``origin`` and ``extent``: the floor plan's corner and size (x, z) in metres; ``cell_m``: grid spacing
+    in metres; ``fine_features``: features of the second grid, of ``fine_cell_m`` (0: there is none);
+    ``ticks``: simulation ticks a frame, over which a look delta is spread evenly.
+    """
 
     buttons: int = 4
     origin: tuple[float, float] = (0.0, 0.0)
@@ -31,6 +31,8 @@ class MotionConfig:
     hidden: int = 160
     probe_m: float = 0.25
     ticks: int = 2
+    fine_cell_m: float = 0.125
+    fine_features: int = 0
 
 
 class MotionHead(nn.Module):
@@ -40,12 +42,13 @@ class MotionHead(nn.Module):
     def __init__(self, config: MotionConfig) -> None:
         super().__init__()
         self.config = config
-        columns = int(config.extent[0] / config.cell_m) + 2
-        rows = int(config.extent[1] / config.cell_m) + 2
-        self.plan = nn.Parameter(torch.randn(1, config.features, rows, columns) * 0.1)
+        self.plan = self._new_plan(config.cell_m, config.features)
+        self.fine_plan = (
+            self._new_plan(config.fine_cell_m, config.fine_features) if config.fine_features else None
+        )
         self.free = nn.Linear(2 + config.buttons, 4)
         probes = 11
-        inputs = probes * config.features + 2 + 2 + 2 + 2
+        inputs = probes * (config.features + config.fine_features) + 2 + 2 + 2 + 2
         self.net = nn.Sequential(
             nn.Linear(inputs, config.hidden),
             nn.SiLU(),
@@ -58,14 +61,24 @@ class MotionHead(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
+    def _new_plan(self, cell_m: float, features: int) -> nn.Parameter:
+        columns = int(self.config.extent[0] / cell_m) + 2
+        rows = int(self.config.extent[1] / cell_m) + 2
+        return nn.Parameter(torch.randn(1, features, rows, columns) * 0.1)
+
     def _features(self, x: Tensor, z: Tensor) -> Tensor:
-        """Plan features at ``[B, P]`` places -> ``[B, P * features]``."""
-        cfg = self.config
-        rows, columns = self.plan.shape[2], self.plan.shape[3]
-        u = (x - cfg.origin[0]) / (cfg.cell_m * (columns - 1)) * 2.0 - 1.0
-        v = (z - cfg.origin[1]) / (cfg.cell_m * (rows - 1)) * 2.0 - 1.0
+        """What the plans say of ``[B, P]`` places -> ``[B, P * (features + fine_features)]``."""
+        found = [self._sampled(self.plan, self.config.cell_m, x, z)]
+        if self.fine_plan is not None:
+            found.append(self._sampled(self.fine_plan, self.config.fine_cell_m, x, z))
+        return torch.cat(found, dim=-1)
+
+    def _sampled(self, plan: Tensor, cell_m: float, x: Tensor, z: Tensor) -> Tensor:
+        rows, columns = plan.shape[2], plan.shape[3]
+        u = (x - self.config.origin[0]) / (cell_m * (columns - 1)) * 2.0 - 1.0
+        v = (z - self.config.origin[1]) / (cell_m * (rows - 1)) * 2.0 - 1.0
         grid = torch.stack([u, v], dim=-1)[None]
-        sampled = F.grid_sample(self.plan, grid, mode="bilinear", padding_mode="border", align_corners=True)
+        sampled = F.grid_sample(plan, grid, mode="bilinear", padding_mode="border", align_corners=True)
         return sampled[0].permute(1, 2, 0).flatten(1)
 
     def tick(self, state: Tensor, buttons: Tensor, turn: Tensor, tilt: Tensor) -> Tensor:
