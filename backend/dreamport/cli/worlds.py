@@ -72,7 +72,7 @@ def validate(
     opened = open_pack(pack)
     for start in opened.manifest.starts:
         opened.start(start.name)
-    views = opened.read_views()
+    views = len(opened.read_views()) if opened.manifest.views else 0
     if as_json:
         print_json(
             {"valid": True, "name": opened.manifest.name, "digest": opened.digest, "path": str(opened.path)}
@@ -80,7 +80,7 @@ def validate(
         return
     console().print(
         f"{opened.manifest.name} is valid: {len(opened.manifest.files)} files, "
-        f"{opened.total_bytes / 1e6:.1f} MB, {len(opened.manifest.starts)} starts, {len(views.pose)} views, "
+        f"{opened.total_bytes / 1e6:.1f} MB, {len(opened.manifest.starts)} starts, {views} views, "
         f"digest {opened.digest}"
     )
 
@@ -101,6 +101,7 @@ def _summary(entry: WorldEntry) -> dict[str, object]:
 
 def _print_world(pack: WorldPack) -> None:
     manifest, out = pack.manifest, console()
+    depth, views = manifest.depth, manifest.views
     out.print(f"{manifest.title} ({manifest.name})", style="bold", markup=False)
     print_table(
         ["", ""],
@@ -110,7 +111,8 @@ def _print_world(pack: WorldPack) -> None:
             ("licence", manifest.licence),
             ("starts", ", ".join(f"{start.name} ({start.title})" for start in manifest.starts)),
             ("pose from outside", "yes" if manifest.controls.pose else "no"),
-            ("size", f"{pack.total_bytes / 1e6:.1f} MB, {manifest.views.count} remembered views"),
+            ("depth", f"{depth.min_m:g} to {depth.max_m:g} m" if depth else "none"),
+            ("size", f"{pack.total_bytes / 1e6:.1f} MB, {views.count if views else 0} remembered views"),
             ("data", f"{manifest.provenance.data} ({manifest.provenance.licence})"),
             ("trained on", manifest.provenance.trained_on),
             ("digest", pack.digest),

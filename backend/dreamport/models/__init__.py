@@ -54,7 +54,7 @@ def load_module(name: str, path: Path) -> nn.Module:
 def load_graph(name: str, manifest: Any, path: Path | None) -> nn.Module:
     """The torch twin of an ONNX graph: same feeds by name, a dict of outputs. ``reproject`` has no
     weights."""
-    if name == "reproject":
+    if name == "reproject" and manifest.depth is not None:
         return Reprojection(manifest.frame.height, manifest.frame.width, manifest.depth.min_m).eval()
     if path is None:
         raise PackError(f"the pack has no weights for graph {name!r}; the torch executor needs them")

@@ -67,12 +67,16 @@ def agree(wanted: play_pb2.Open, world: world_pb2.World, peer: str) -> tuple[Pic
     if transport == common_pb2.TRANSPORT_SHARED_MEMORY and colour == common_pb2.COLOUR_FORMAT_JPEG:
         remarks.append("Frames in shared memory are raw RGBA, not JPEG.")
         colour = common_pb2.COLOUR_FORMAT_RAW_RGBA
+    depth = wanted.depth_format
+    if depth != common_pb2.DEPTH_FORMAT_UNSPECIFIED and not world.HasField("depth_range"):
+        remarks.append("This world has no depth; frames come without, so compose it as a flat picture.")
+        depth = common_pb2.DEPTH_FORMAT_UNSPECIFIED
     agreed = PictureFormat(
         width=size.width,
         height=size.height,
         near_m=world.depth_range.min_m,
         colour=colour,
-        depth=wanted.depth_format,
+        depth=depth,
         transport=transport,
         jpeg_quality=wanted.jpeg_quality or DEFAULT_JPEG_QUALITY,
     )

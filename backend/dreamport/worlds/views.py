@@ -288,8 +288,9 @@ def parse_views(data: bytes, manifest: WorldManifest, where: str) -> Views:
     """Views of a views file; ``where`` names it in errors. Raises ``PackError``."""
     try:
         views = unpack_views(read_arrays(data), manifest.frame.height, manifest.frame.width)
-        if len(views) != manifest.views.count:
-            raise ArraysError(f"it holds {len(views)} views and world.json says {manifest.views.count}")
+        promised = manifest.views.count if manifest.views else 0
+        if len(views) != promised:
+            raise ArraysError(f"it holds {len(views)} views and world.json says {promised}")
     except ArraysError as error:
         raise PackError(f"{where} is refused: {error}; download or export the pack again") from None
     return views
@@ -302,7 +303,7 @@ def parse_start(data: bytes, manifest: WorldManifest, name: str, where: str) -> 
         views = unpack_views(arrays, manifest.frame.height, manifest.frame.width)
         if not 1 <= len(views) <= MAX_START_VIEWS:
             raise ArraysError(f"it holds {len(views)} frames and must hold 1 to {MAX_START_VIEWS}")
-        state = take(arrays, "motion_state", np.float32, (manifest.motion.state_size,)).astype(np.float32)
+        state = take(arrays, "motion_state", np.float32, (manifest.state_size,)).astype(np.float32)
         shape = (len(views), manifest.control_size)
         control = (
             take(arrays, "control", np.float32, shape).astype(np.float32)

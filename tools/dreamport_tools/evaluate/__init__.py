@@ -61,8 +61,9 @@ def evaluate(
     for module in ("pyarrow", "av", "cv2"):
         require(module, "Evaluation", "capture")
     from dreamport.episodes.dataset import Dataset  # noqa: PLC0415 - needs the extra
-    from dreamport_tools.evaluate.pack_world import PackWorld, check_fits  # noqa: PLC0415
+    from dreamport_tools.evaluate.pack_world import PackWorld, check_fits, depth_of  # noqa: PLC0415
 
+    depth_of(pack)
     dataset = Dataset(resolve_data(data))
     check_fits(pack, dataset.info)
     episodes = dataset.episodes("heldout")
@@ -77,7 +78,7 @@ def evaluate(
         frame_rate=dataset.info.frame_rate,
         button_names=tuple(button.name for button in manifest.controls.buttons),
         max_look_deg=manifest.controls.look.max_deg_per_frame,
-        max_depth_m=manifest.depth.max_m,
+        max_depth_m=depth_of(pack).max_m,
         facts={
             "world": manifest.name,
             "pack_digest": pack.digest,

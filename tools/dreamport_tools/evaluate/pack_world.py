@@ -14,6 +14,7 @@ from dreamport.generator.motion import settled
 from dreamport.generator.types import FrameControl, GeneratedFrame
 from dreamport.geometry import Pose
 from dreamport.worlds import Start, ViewsBuilder, WorldPack
+from dreamport.worlds.manifest import DepthRange
 from dreamport.worlds.views import parse_start
 from dreamport_tools.evaluate.recording import Recording
 
@@ -58,14 +59,14 @@ class PackWorld:
 
     def _start(self, recording: Recording, frame: int, at_rest: bool) -> Start:
         manifest = self._pack.manifest
-        builder = ViewsBuilder(manifest.depth.min_m, START_JPEG_QUALITY)
+        builder = ViewsBuilder(depth_of(self._pack).min_m, START_JPEG_QUALITY)
         rows = range(max(0, frame + 1 - manifest.cache.frames), frame + 1)
         for row in rows:
             builder.add(
                 recording.colour(row), recording.depth(row), recording.pose[row], recording.intrinsics
             )
         controls = [control_vector(int(recording.buttons[r]), _look(recording, r), manifest) for r in rows]
-        state = _state(recording, frame, manifest.motion.state_size)
+        state = _state(recording, frame, manifest.state_size)
         if at_rest:
             state[SPEED] = 0.0
         data = builder.to_bytes(state, np.stack(controls))
@@ -111,6 +112,22 @@ class TaughtGenerator:
     def reset_to(self, seed: int, start: Start) -> None:
         """Begin again from another start."""
         self._generator.reset(seed, start)
+
+
+def depth_of(pack: WorldPack) -> DepthRange:
+    """The world's depth range. Raises ``DatasetError`` for a world without depth or without a motion head, of
+    which most of what is measured here says nothing.
+    """
+    depth, motion = pack.manifest.depth, pack.manifest.motion
+    if depth is None or motion is None:
+        lacks = " and no ".join(
+            what for what, there in (("depth", depth), ("motion head", motion)) if there is None
+        )
+        raise DatasetError(
+            f"world {pack.manifest.name} has no {lacks}; this evaluation compares depth, places and walls, so "
+            "it needs a world that was recorded with poses and depth"
+        )
+    return depth
 
 
 def check_fits(pack: WorldPack, info: DatasetInfo) -> None:
