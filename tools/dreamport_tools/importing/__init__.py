@@ -1,0 +1,1 @@
+"""Import of what others recorded: video, LeRobot data sets, LingBot-World clips."""
