@@ -109,16 +109,23 @@ def motion_state(pose: Pose) -> NDArray[np.float32]:
     return np.array([*pose.position, math.sin(yaw), math.cos(yaw), 0, 0, 0, 0], np.float32)
 
 
+def manifest_without_camera() -> dict[str, Any]:
+    """The stub world as if recorded from a desktop: no poses and no depth, so no views and no motion head."""
+    fields = manifest_fields()
+    for name in ("depth", "views", "motion"):
+        del fields[name]
+    for name in ("reproject", "motion"):
+        del fields["graphs"][name]
+    fields["controls"]["pose"] = False
+    return fields
+
+
 def write_stub_folder(folder: Path, headings: int = BANK_HEADINGS, arc_deg: float = 360.0) -> None:
     """All files of the stub world except ``world.json``. ``arc_deg``: how far around the captured views
     look.
     """
-    (folder / "graphs").mkdir(parents=True)
-    (folder / "starts").mkdir()
-    fields = {**manifest_fields(headings), "files": {}}
-    manifest = WorldManifest.model_construct(**_parts(fields))
-    for name, signature in signatures(manifest).items():
-        (folder / "graphs" / f"{name}.onnx").write_bytes(onnx_bytes(signature))
+    (folder / "starts").mkdir(parents=True)
+    write_graphs(folder, manifest_fields(headings))
     bank = ViewsBuilder(NEAR_M)
     for i in range(headings):
         pose = room_pose(yaw_deg=arc_deg * i / headings)
@@ -139,12 +146,29 @@ def write_stub_pack(folder: Path, headings: int = BANK_HEADINGS, arc_deg: float 
     return write_pack(folder, manifest_fields(headings))
 
 
-def _parts(fields: dict[str, Any]) -> dict[str, Any]:
-    """Just enough of a manifest for ``signatures``, before there are files to list."""
-    return {
-        name: WorldManifest.model_fields[name].annotation.model_validate(fields[name], strict=False)  # type: ignore[union-attr]
-        for name in ("frame", "latent", "views", "controls", "cache", "motion")
-    }
+def write_stub_pack_without_camera(folder: Path) -> WorldPack:
+    """The stub world without poses and depth; its starts say what such starts say: the identity, nowhere."""
+    (folder / "starts").mkdir(parents=True)
+    fields = manifest_without_camera()
+    write_graphs(folder, fields)
+    for entry, yaw in zip(fields["starts"], (0.0, 90.0), strict=True):
+        start = ViewsBuilder(1.0)
+        for step in range(2):
+            colour, _ = room(room_pose(yaw_deg=yaw + step))
+            start.add(colour, np.full(colour.shape[:2], np.inf), np.eye(4), INTRINSICS)
+        start.write(folder / entry["file"], motion_state(room_pose()))
+    return write_pack(folder, fields)
+
+
+def write_graphs(folder: Path, fields: dict[str, Any]) -> None:
+    """The graphs that a manifest without ``files`` names."""
+    paths = [*fields["graphs"].values(), *(start["file"] for start in fields["starts"])]
+    paths += [fields["views"]["file"]] if "views" in fields else []
+    unknown = {key: {"sha256": "0" * 64, "bytes": 0} for key in paths}
+    manifest = WorldManifest.model_validate({**fields, "files": unknown}, strict=False)
+    (folder / "graphs").mkdir(parents=True, exist_ok=True)
+    for name, signature in signatures(manifest).items():
+        (folder / "graphs" / f"{name}.onnx").write_bytes(onnx_bytes(signature))
 
 
 class StubExecutor:
