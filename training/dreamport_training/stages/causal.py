@@ -10,7 +10,8 @@ import torch
 
 from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport_training.data.latents import LatentClips
-from dreamport_training.objectives import flow_matching_loss, forcing_sigmas, noised
+from dreamport_training.objectives.flow import flow_matching_loss, noised
+from dreamport_training.objectives.forcing import diffusion_forcing_sigmas
 from dreamport_training.runs import Stage
 
 
@@ -47,7 +48,7 @@ def train_causal(
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         c = clips.batch(batch, np.random.default_rng((seed, step)), device)
         generator = torch.Generator().manual_seed(seed * 104729 + step)
-        sigma = forcing_sigmas(batch, clips.frames, 0.4, generator).to(device)
+        sigma = diffusion_forcing_sigmas(batch, clips.frames, 0.4, generator).to(device)
         noise = torch.randn(c.latent.shape, generator=generator).to(device)
         with torch.autocast(device, torch.bfloat16):
             velocity = model.clip(noised(c.latent, noise, sigma), sigma, c.rays, c.control, c.reprojected)

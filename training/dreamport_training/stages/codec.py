@@ -10,7 +10,7 @@ import torch
 
 from dreamport.models.codec import CodecConfig, Decoder, Encoder
 from dreamport_training.data.baked import Baked, hole_masks
-from dreamport_training.objectives import picture_loss
+from dreamport_training.objectives.codec import picture_loss
 from dreamport_training.runs import Stage
 
 

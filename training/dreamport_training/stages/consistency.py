@@ -12,14 +12,9 @@ from torch import Tensor
 from dreamport.models.codec import Decoder
 from dreamport.models.dit import CausalDiT
 from dreamport_training.data.latents import Clips, LatentClips
-from dreamport_training.objectives import (
-    clean_from_velocity,
-    consistency_loss,
-    detail_loss,
-    local_detail,
-    noised,
-    picture_loss,
-)
+from dreamport_training.objectives.codec import detail_loss, local_detail, picture_loss
+from dreamport_training.objectives.consistency import consistency_loss
+from dreamport_training.objectives.flow import clean_from_velocity, noised
 from dreamport_training.presets import CONTEXT_SIGMA
 from dreamport_training.runs import Stage
 from dreamport_training.stages.causal import optimisers_of

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dreamport.errors import DatasetError
 from dreamport.models.motion import MotionConfig, MotionHead
-from dreamport_training.objectives import motion_loss
+from dreamport_training.objectives.motion import motion_loss
 from dreamport_training.runs import Stage
 
 
