@@ -18,12 +18,14 @@ from dreamport.models.codec import CodecConfig, Decoder, Encoder
 from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport.models.motion import MotionConfig, MotionHead
 from dreamport.models.reprojection import Reprojection
+from dreamport.models.text import TextConfig, TextEncoder
 
 BUILDERS: dict[str, tuple[type, Callable[[Any], nn.Module]]] = {
     "encode": (CodecConfig, Encoder),
     "decode": (CodecConfig, Decoder),
     "denoise": (DiTConfig, CausalDiT),
     "motion": (MotionConfig, MotionHead),
+    "text": (TextConfig, TextEncoder),
 }
 
 
