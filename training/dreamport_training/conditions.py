@@ -1,8 +1,9 @@
 """Categorical world conditions: light, weather and palette, made on the pictures with their exact depth.
 
-A captured level has one look. Its pictures dressed in others, each told to the network by a place of the prompt
-vector, make a world in which night falls or fog comes when an event says so. The first choice of each group is
-the level as it was captured; it has no place of its own, so a world that was told nothing shows that.
+A captured level has one look. Its pictures dressed in others, each told to the network by a place of the
+prompt vector, make a world in which night falls or fog comes when an event says so. The first choice of each
+group is the level as it was captured; it has no place of its own, so a world that was told nothing shows
+that.
 """
 
 from __future__ import annotations
@@ -110,8 +111,10 @@ class Conditions:
         return [said[i] for i in rng.permutation(len(said))]
 
     def dress(self, colour: Tensor, inverse_depth: Tensor, look: Look) -> Tensor:
-        """``colour [B, 3, H, W]`` sRGB 0..1 and ``inverse_depth [B, 1, H, W]`` (``near / depth``, 0 infinitely
-        far) as they look under ``look [B, G]``; pictures of the captured look come back as they were."""
+        """``colour [B, 3, H, W]`` sRGB 0..1 and ``inverse_depth [B, 1, H, W]`` (``near / depth``, 0
+        infinitely far) as they look under ``look [B, G]``; pictures of the captured look come back as they
+        were.
+        """
         dressed = colour.clone()
         for i in np.flatnonzero(look.any(axis=-1)):
             names = {g: GROUPS[g][int(n)].name for g, n in zip(self.groups, look[i], strict=True)}
@@ -139,8 +142,10 @@ def _dressed(colour: Tensor, inverse_depth: Tensor, names: dict[str, str], near_
 
 
 def fogged(linear: Tensor, depth_m: Tensor, extinction: float) -> Tensor:
-    """Koschmieder's law: ``J exp(-b d) + A (1 - exp(-b d))`` in linear light (Narasimhan and Nayar, Vision and
-    the Atmosphere, IJCV 2002, eq. 7). ``linear [3, H, W]``, ``depth_m [1, H, W]``, ``extinction`` a metre."""
+    """Koschmieder's law: ``J exp(-b d) + A (1 - exp(-b d))`` in linear light (Narasimhan and Nayar, Vision
+    and the Atmosphere, IJCV 2002, eq. 7). ``linear [3, H, W]``, ``depth_m [1, H, W]``, ``extinction`` a
+    metre.
+    """
     through = torch.exp(-extinction * depth_m)
     return linear * through + AIR * (1.0 - through)
 
