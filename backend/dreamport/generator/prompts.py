@@ -16,6 +16,7 @@ from dreamport.worlds.arrays import AnyArray, ArraysError, take
 from dreamport.worlds.manifest import WorldManifest
 
 Float32 = NDArray[np.float32]
+Slots = NDArray[np.int64]
 
 NEUTRAL = -1
 MAX_PROMPT_CHARACTERS = 2000
@@ -32,8 +33,8 @@ class PromptState:
         self._world = manifest.name
         self._executor = executor
         self._groups = self._prompts.groups if self._prompts else ()
-        self._slots = np.full(len(self._groups), NEUTRAL, np.int64)
-        self._text = np.zeros(self._text_size, np.float32)
+        self._slots: Slots = np.full(len(self._groups), NEUTRAL, np.int64)
+        self._text: Float32 = np.zeros(self._text_size, np.float32)
         self.vector: Float32 | None = None
         self.clear()
 
@@ -80,18 +81,18 @@ class PromptState:
             return {}
         return {"prompt_slots": self._slots.copy(), "prompt_text": self._text}
 
-    def checked(self, arrays: dict[str, AnyArray]) -> tuple[AnyArray, AnyArray]:
+    def checked(self, arrays: dict[str, AnyArray]) -> tuple[Slots, Float32]:
         """Slots and text of a snapshot. Raises ``ArraysError`` when they are not of this world."""
         if self._prompts is None:
             return self._slots, self._text
-        slots = take(arrays, "prompt_slots", np.int64, self._slots.shape)
+        slots = take(arrays, "prompt_slots", np.int64, self._slots.shape).astype(np.int64)
         text = take(arrays, "prompt_text", np.float32, self._text.shape).astype(np.float32)
         known = {event.slot for event in self._prompts.events} | {NEUTRAL}
         if any(int(slot) not in known for slot in slots):
             raise ArraysError("it holds an event that this world does not have")
-        return slots.copy(), text
+        return slots, text
 
-    def restore(self, checked: tuple[AnyArray, AnyArray]) -> None:
+    def restore(self, checked: tuple[Slots, Float32]) -> None:
         """Go on from what :meth:`checked` gave."""
         self._slots, self._text = checked
         self._compose()
