@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from dreamport.errors import DatasetError
 from dreamport.models.codec import Encoder
 from dreamport_training.data.baked import Baked, hole_masks
 
@@ -47,31 +48,44 @@ def bake_latents(data: Baked, encoder: Encoder, folder: Path, seed: int, device:
 @dataclass(frozen=True)
 class Clips:
     """``latent [B, T, C, h, w]``, ``rays [B, T, 6, h, w]``, ``control [B, T, A]``, ``reprojected [B, T, C +
-    1, h, w]``, ``frames [B, T]``."""
+    1, h, w]``, ``frames [B, T]``, ``prompt [B, P]`` (zero width in a world without prompts)."""
 
     latent: Tensor
     rays: Tensor
     control: Tensor
     reprojected: Tensor
     frames: NDArray[np.int64]
+    prompt: Tensor
 
 
 class LatentClips:
     """Random clips of baked latents."""
 
     def __init__(self, data: Baked, folder: Path, frames: int) -> None:
-        self.data, self.frames = data, frames
+        self.data, self.folder, self.frames = data, folder, frames
         self.latents = np.load(folder / "latents.npy", mmap_mode="r")
         self.hints = np.load(folder / "hints.npy", mmap_mode="r")
         self.starts = data.clip_starts(frames)
+        if len(self.starts) == 0:
+            raise DatasetError(
+                f"no recorded run is {frames} frames long, as long as a clip; record longer episodes, or ask "
+                "for shorter clips (frames in the configuration)"
+            )
 
-    def batch(self, size: int, rng: np.random.Generator, device: str) -> Clips:
+    def of_length(self, frames: int) -> LatentClips:
+        """The same data in clips of another length. Raises ``DatasetError`` when no run is that long."""
+        return self if frames == self.frames else LatentClips(self.data, self.folder, frames)
+
+    def batch(
+        self, size: int, rng: np.random.Generator, device: str | torch.device, rows: slice | None = None
+    ) -> Clips:
         """``size`` clips; two in three see their whole hint, the rest one with holes or none. Controls are
-        dropped at times."""
-        index = rng.choice(self.starts, size)[:, None] + np.arange(self.frames)
-        variant = rng.choice(HINT_VARIANTS, size, p=(0.65, 0.2, 0.15))
+        dropped at times. ``rows``: only these of them are read and given."""
+        part = slice(None) if rows is None else rows
+        index = (rng.choice(self.starts, size)[:, None] + np.arange(self.frames))[part]
+        variant = rng.choice(HINT_VARIANTS, size, p=(0.65, 0.2, 0.15))[part]
         control = self.data.control[index].copy()
-        control[rng.random(size) < 0.1] = 0.0
+        control[(rng.random(size) < 0.1)[part]] = 0.0
         hint = np.stack([[self.hints[i, v] for i in row] for row, v in zip(index, variant, strict=True)])
         return Clips(
             torch.from_numpy(self.latents[index].astype(np.float32)).to(device),
@@ -79,4 +93,5 @@ class LatentClips:
             torch.from_numpy(control).to(device),
             torch.from_numpy(hint.astype(np.float32)).to(device),
             index,
+            torch.zeros(len(index), 0, device=device),
         )

@@ -48,6 +48,7 @@ def rolled_context(model: CausalDiT, c: Clips, generator: torch.Generator) -> Te
             c.control[:, : t + 1],
             c.reprojected[:, : t + 1],
             c.frames,
+            c.prompt,
         )
         sigma = torch.ones(c.latent.shape[0], 1, device=c.latent.device)
         noise = torch.randn(c.latent[:, :1].shape, generator=generator).to(c.latent.device)
