@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,19 +94,53 @@ def record(
     """
     if episodes < 1 or frames < 1 or seed < 0:
         raise DatasetError("episodes and frames must be at least 1, and the seed must not be negative")
-    if split not in SPLITS:
-        raise DatasetError(f"split {split!r} is unknown; choose one of {', '.join(SPLITS)}")
+    jobs = [EpisodeJob(0, seed + i, split, frames) for i in range(episodes)]
+    return record_jobs(out, jobs, workers=workers, progress=progress)
+
+
+def share_out(frames: int, episode_frames: int, seed: int, split: str | None) -> list[EpisodeJob]:
+    """``frames`` frames in all as episodes of ``episode_frames``, with seeds from ``seed``; at least two.
+
+    A rest that is shorter than an eighth of an episode makes the last one longer. Without a ``split`` the
+    second episode and every seventh after it are held out: a larger recording of the same seed keeps them.
+    Raises ``DatasetError`` when there are too few frames for two episodes.
+    """
+    if frames < 4 or episode_frames < 2:
+        raise DatasetError("give 4 frames or more, and 2 or more an episode")
+    whole, rest = divmod(frames, episode_frames)
+    lengths = [episode_frames] * whole
+    if not lengths or rest >= max(2, episode_frames // 8):
+        lengths.append(rest)
+    else:
+        lengths[-1] += rest
+    if len(lengths) < 2:
+        lengths = [frames - frames // 4, frames // 4] if frames >= 8 else [frames - 2, 2]
+    return [
+        EpisodeJob(0, seed + i, split or ("heldout" if i % 7 == 1 else "train"), length)
+        for i, length in enumerate(lengths)
+    ]
+
+
+def record_jobs(
+    out: Path, wanted: Sequence[EpisodeJob], *, workers: int = 1, progress: Progress | None = None
+) -> Dataset:
+    """Record episodes into the data set at ``out``; those whose seed is there already are kept. The jobs'
+    ``index`` is given here. Raises as :func:`record`.
+    """
+    unknown = {job.split for job in wanted} - set(SPLITS)
+    if unknown:
+        raise DatasetError(f"split {min(unknown)!r} is unknown; choose one of {', '.join(SPLITS)}")
     info = dataset_info()
     create_dataset(out, info)
     discard_unfinished(out)
     there = Dataset(out)
-    wanted = range(seed, seed + episodes)
-    foreign = set(wanted) & (set(there.seeds()) - set(there.seeds(split)))
+    known = {seed: split for split in SPLITS for seed in there.seeds(split)}
+    foreign = [job.seed for job in wanted if known.get(job.seed, job.split) != job.split]
     if foreign:
         raise DatasetError(f"seed {min(foreign)} is in another split of {out}; splits must not share seeds")
-    known = set(there.seeds(split))
-    todo = [s for s in wanted if s not in known]
-    jobs = [EpisodeJob(there.next_index() + i, s, split, frames) for i, s in enumerate(todo)]
+    todo = [job for job in wanted if job.seed not in known]
+    jobs = [replace(job, index=there.next_index() + i) for i, job in enumerate(todo)]
+    episodes = len(wanted)
     done = episodes - len(jobs)
     report = progress or (lambda _done, _total: None)
     if workers <= 1:

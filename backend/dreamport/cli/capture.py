@@ -35,34 +35,67 @@ class Split(StrEnum):
 
 @capture.command()
 def vizdoom(
-    out: OutArgument,
-    episodes: Annotated[int, typer.Option(min=1, help="How many episodes.")] = 8,
-    frames: Annotated[int, typer.Option(min=2, help="Frames in each; 20 are a second.")] = 1200,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[OUT]", help="Folder of the data set; as --out.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the data set; one that is there is continued.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=4, help="Frames in all; 20 are a second.")] = 24_000,
+    episode_frames: Annotated[
+        int, typer.Option(min=2, help="Frames of an episode; the last may be shorter.")
+    ] = 300,
     seed: SeedOption = 0,
     split: Annotated[
-        Split, typer.Option(help="Held-out episodes must have seeds of their own.")
-    ] = Split.train,
+        Split | None,
+        typer.Option(help="Of all episodes; left out, one in seven is held out and the others train."),
+    ] = None,
+    motion_frames: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Frames of motion without pictures, from which walls are learnt; left out, ten times "
+            "--frames where episodes train.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Games at a time.")] = 1,
     as_json: JsonFlag = False,
 ) -> None:
     """Play Freedoom by a seeded policy: colour, depth, pose, input. Can be stopped and taken up again."""
     require_extra("capture", *CAPTURE_MODULES)
-    from dreamport_tools.vizdoom_recorder import record
+    from dreamport_tools.vizdoom_motion import record_motion
+    from dreamport_tools.vizdoom_recorder import record_jobs, share_out
 
+    place = _one_folder(folder, out)
+    jobs = share_out(frames, episode_frames, seed, None if split is None else split.value)
+    if motion_frames is None:
+        motion_frames = 0 if split is Split.heldout else 10 * frames
     with progress_bars(quiet=as_json) as told:
-        data = record(
-            out,
-            episodes=episodes,
-            frames=frames,
-            seed=seed,
-            split=split.value,
-            workers=workers,
-            progress=lambda done, total: told("episodes", done, total),
+        data = record_jobs(
+            place, jobs, workers=workers, progress=lambda done, total: told("episodes", done, total)
         )
+        if motion_frames:
+            record_motion(
+                place / "physics" / "train",
+                motion_frames,
+                seed,
+                progress=lambda done, total: told("motion", done, total),
+            )
+    counts = {name: sum(r["length"] for r in data.rows() if r["split"] == name) for name in Split}
     if as_json:
-        print_json({"path": str(out), "episodes": len(data.seeds()), "seeds": sorted(data.seeds())})
+        seeds = sorted(data.seeds())
+        print_json({"path": str(place), "episodes": len(seeds), "seeds": seeds, "frames": counts})
     else:
-        console().print(f"{out} holds {len(data.seeds())} episodes")
+        told_counts = ", ".join(f"{count:,} frames {name}" for name, count in counts.items() if count)
+        console().print(f"{place} holds {len(data.seeds())} episodes: {told_counts}", markup=False)
+
+
+def _one_folder(argument: Path | None, option: Path | None) -> Path:
+    if (argument is None) == (option is None):
+        raise DatasetError("say once where the data set goes: dreamport capture vizdoom --out FOLDER")
+    place = argument or option
+    assert place is not None
+    return place
 
 
 @capture.command()
