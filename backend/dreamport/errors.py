@@ -37,6 +37,15 @@ class DiskFullError(DatasetError):
     """There is no space left for a recording; what was acknowledged is kept."""
 
 
+class TrainingError(DreamportError):
+    """A training run cannot go on as it is: a loss that is not finite, processes that do not fit, a checkpoint of
+    another configuration."""
+
+
+class TrainingStopped(DreamportError):  # noqa: N818
+    """A training run was asked to stop and has saved its place; the message says how to go on."""
+
+
 class MissingExtraError(DreamportError):
     """A command needs an optional part of the install; the message holds the pip command."""
 
