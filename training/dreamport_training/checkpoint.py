@@ -1,4 +1,5 @@
-"""Checkpoints of one stage: ``FOLDER/STEP/`` in the format of torch.distributed.checkpoint, with ``place.json``.
+"""Checkpoints of one stage: ``FOLDER/STEP/`` in the format of torch.distributed.checkpoint, with
+``place.json``.
 
 Written beside and renamed when whole, so that a killed process leaves the last one as it was. Parameters that
 several processes share are written by each and may be read by any number of them.
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from dreamport.errors import TrainingError
 from dreamport_training.parallel import Parallel
@@ -52,7 +55,7 @@ def save_checkpoint(
     parallel.on_main(clear)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of being alone
-        dcp.save(dict(state), checkpoint_id=partial, no_dist=parallel.size == 1)
+        save(dict(state), checkpoint_id=partial, no_dist=parallel.size == 1)
     parallel.on_main(publish)
 
 
@@ -64,7 +67,7 @@ def read_place(checkpoint: Path) -> dict[str, Any]:
 
 def stored_tensors(checkpoint: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
     """Name, whole size and type of every tensor in a checkpoint."""
-    stored = dcp.FileSystemReader(checkpoint).read_metadata().state_dict_metadata
+    stored = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
     return {
         name: (m.size, m.properties.dtype)
         for name, m in stored.items()
@@ -82,12 +85,12 @@ def load_checkpoint(checkpoint: Path, state: dict[str, Tensor], parallel: Parall
         if name not in stored or stored[name][0] != tensor.shape:
             was = f"of shape {list(stored[name][0])}" if name in stored else "missing"
             raise TrainingError(
-                f"{checkpoint} does not fit this configuration: {name} is {was}, not {list(tensor.shape)}; give "
-                "the configuration that the run was begun with, or another folder"
+                f"{checkpoint} does not fit this configuration: {name} is {was}, not {list(tensor.shape)}; "
+                "give the configuration that the run was begun with, or another folder"
             )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dcp.load(state, checkpoint_id=checkpoint, no_dist=parallel.size == 1)
+        load(state, checkpoint_id=checkpoint, no_dist=parallel.size == 1)
 
 
 def named_state(prefix: str, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:

@@ -80,8 +80,8 @@ class Curriculum(Stage):
 
 
 class DataSection(Section):
-    """``near_m``, ``far_m``: the depth range. ``views``: size of the bank of views. ``per_frame``: how many of
-    them a frame is made from. ``workers``: processes that bake."""
+    """``near_m``, ``far_m``: the depth range. ``views``: size of the bank of views. ``per_frame``: how many
+    of them a frame is made from. ``workers``: processes that bake."""
 
     near_m: Positive = 0.35
     far_m: Positive = 32.0
@@ -122,8 +122,9 @@ class MotionSection(Stage):
 
 
 class ModelSection(Section):
-    """The transformer. ``sigmas``: noise levels of the sampler at play. ``context_sigma``: noise on the frames
-    that a new one looks back on, the same when distilling and at play."""
+    """The transformer that is played. ``sigmas``: noise levels of the sampler at play. ``context_sigma``:
+    noise on the frames that a new one looks back on, the same when distilling and at play. ``adapters``: rays
+    and control also scale and shift the tokens of every block."""
 
     width: Count
     layers: Count
@@ -131,6 +132,7 @@ class ModelSection(Section):
     patch: Count = 2
     sink_frames: Count = 1
     window_frames: Count = 2
+    adapters: bool = False
     sigmas: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = (1.0,)
     context_sigma: Share = 0.03
 
@@ -155,8 +157,8 @@ class ControlSection(Curriculum):
 
 
 class CausalSection(Curriculum):
-    """``forcing_share`` of the clips are taught by teacher forcing (clean past), the rest by diffusion forcing,
-    where a ``context_share`` of the frames stays nearly clean."""
+    """``forcing_share`` of the clips are taught by teacher forcing (clean past), the rest by diffusion
+    forcing, where a ``context_share`` of the frames stays nearly clean."""
 
     forcing_share: Share = 0.25
     context_share: Share = 0.4
@@ -219,8 +221,8 @@ class ParallelSection(Section):
 
 
 class LoggingSection(Section):
-    """``every``: steps between rows of the metrics. ``sample_every``: steps between sample strips, 0 for none.
-    ``save_every_s``: seconds between checkpoints."""
+    """``every``: steps between rows of the metrics. ``sample_every``: steps between sample strips, 0 for
+    none. ``save_every_s``: seconds between checkpoints."""
 
     every: Count = 10
     sample_every: Annotated[int, Field(ge=0)] = 500
@@ -270,8 +272,9 @@ class WorldConfig(Section):
 def load_config(
     preset: str | None = None, path: Path | None = None, overrides: Mapping[str, Any] | None = None
 ) -> WorldConfig:
-    """A preset (``cpu`` when nothing is said), or a TOML file that may begin with ``preset = "NAME"`` and then
-    only says what differs; ``overrides`` are dotted keys, ``{"codec.steps": 30}``. Raises ``DatasetError``."""
+    """A preset (``cpu`` when nothing is said), or a TOML file that may begin with ``preset = "NAME"`` and
+    then only says what differs; ``overrides`` are dotted keys, ``{"codec.steps": 30}``. Raises
+    ``DatasetError``."""
     values: dict[str, Any] = {}
     source = f"preset {preset}"
     if path is not None:

@@ -1,8 +1,8 @@
 """Sequence parallelism over a clip's frames (DeepSpeed-Ulysses, arXiv 2309.14509, section 3).
 
-Inside the transformer every process holds its own frames; for attention an all-to-all trades frames for heads.
-Gradients are scaled so that the average over all processes is the gradient of one process that held the whole clip:
-inside, each process carries ``processes`` times the gradient of its own frames.
+Inside the transformer every process holds its own frames; for attention an all-to-all trades frames for
+heads. Gradients are scaled so that the average over all processes is the gradient of one process that held
+the whole clip: inside, each process carries ``processes`` times the gradient of its own frames.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from torch import Tensor
 
 
 class FrameShare:
-    """The processes of ``group`` hold equal parts of a clip, in the order of their ranks. Every method is called by
-    all of them."""
+    """The processes of ``group`` hold equal parts of a clip, in the order of their ranks. Every method is
+    called by all of them."""
 
     def __init__(self, group: dist.ProcessGroup) -> None:
         self.group, self.size, self.rank = group, group.size(), group.rank()
 
     def own(self, x: Tensor) -> Tensor:
         """``[B, T, ...]``, the same everywhere -> this process's frames ``[B, T / processes, ...]``."""
-        part: Tensor = _Own.apply(x, self)
+        part: Tensor = _Own.apply(x, self)  # type: ignore[no-untyped-call]
         return part
 
     def whole(self, x: Tensor) -> Tensor:
         """``[B, t, ...]`` -> every process's frames ``[B, t * processes, ...]``, the same everywhere."""
-        all_frames: Tensor = _Whole.apply(x, self)
+        all_frames: Tensor = _Whole.apply(x, self)  # type: ignore[no-untyped-call]
         return all_frames
 
     def to_heads(self, x: Tensor) -> Tensor:
         """``[B, t, heads, ...]`` -> ``[B, t * processes, heads / processes, ...]``."""
-        swapped: Tensor = _Swap.apply(x, self, True)
+        swapped: Tensor = _Swap.apply(x, self, True)  # type: ignore[no-untyped-call]
         return swapped
 
     def to_frames(self, x: Tensor) -> Tensor:
         """The inverse of :meth:`to_heads`."""
-        swapped: Tensor = _Swap.apply(x, self, False)
+        swapped: Tensor = _Swap.apply(x, self, False)  # type: ignore[no-untyped-call]
         return swapped
 
     def slice(self, x: Tensor) -> Tensor:

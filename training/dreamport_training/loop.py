@@ -1,7 +1,7 @@
 """The loop of every stage: steps, averages, checkpoints, metrics, and going on exactly where it was killed.
 
-Everything random in a step comes from (seed, stage, learner, step, repeat), so that a step is the same after a
-restart and on every process.
+Everything random in a step comes from (seed, stage, learner, step, repeat), so that a step is the same after
+a restart and on every process.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ CLIP = 1.0
 
 @dataclass(frozen=True)
 class Step:
-    """One update: ``number`` of the stage's step from 0, ``repeat`` within it. Both sources of randomness are the
-    same on every process and after a restart: draw for the whole batch, then take ``run.parallel.rows``."""
+    """One update: ``number`` of the stage's step from 0, ``repeat`` within it. Both sources of randomness are
+    the same on every process and after a restart: draw for the whole batch, then take
+    ``run.parallel.rows``."""
 
     number: int
     repeat: int
@@ -51,9 +52,9 @@ class Step:
 
 @dataclass
 class Learner:
-    """What is learned by one loss. ``loss_of`` gives this process's loss (see ``Parallel.mean``) and numbers to
-    show, means over its rows; NaN where there was nothing to measure. ``repeats`` updates a step, from step
-    ``first`` on."""
+    """What is learned by one loss. ``loss_of`` gives this process's loss (see ``Parallel.mean``) and numbers
+    to show, means over its rows; NaN where there was nothing to measure. ``repeats`` updates a step, from
+    step ``first`` on."""
 
     name: str
     optimisers: list[Optimizer]
@@ -77,9 +78,9 @@ def step_of(seed: int, stage: str, learner: str, number: int, repeat: int) -> St
 class Loop:
     """Trains ``modules`` for ``steps`` steps; ``averages`` follow those of the same name.
 
-    Modules and averages are prepared by ``run.parallel`` before (a copy is made before that), optimisers after.
-    Learners take their turns in order in every step. With several, rows name each one's numbers ``LEARNER_KEY``,
-    and ``loss`` is that of the last one that has begun.
+    Modules and averages are prepared by ``run.parallel`` before (a copy is made before that), optimisers
+    after. Learners take their turns in order in every step. With several, rows name each one's numbers
+    ``LEARNER_KEY``, and ``loss`` is that of the last one that has begun.
     """
 
     def __init__(
@@ -116,8 +117,8 @@ class Loop:
         place = checkpoint.read_place(last)
         if place["seed"] != self.run_.seed:
             raise TrainingError(
-                f"{last} was begun with seed {place['seed']}, not {self.run_.seed}; give that seed, or another "
-                "folder"
+                f"{last} was begun with seed {place['seed']}, not {self.run_.seed}; give that seed, or "
+                "another folder"
             )
         stored = checkpoint.stored_tensors(last)
         state = self._module_state()
@@ -145,8 +146,9 @@ class Loop:
         """Train to the end, from where :meth:`resume` left off.
 
         ``sample`` gives an RGB strip ``[H, W, 3]`` and is called by every process, without gradients, every
-        ``logging.sample_every`` steps. Raises ``TrainingStopped`` after SIGTERM, Ctrl-C or a file ``RUN/stop``,
-        when the place is saved, and ``TrainingError`` when a loss is not finite; the last checkpoint is kept.
+        ``logging.sample_every`` steps. Raises ``TrainingStopped`` after SIGTERM, Ctrl-C or a file
+        ``RUN/stop``, when the place is saved, and ``TrainingError`` when a loss is not finite; the last
+        checkpoint is kept.
         """
         if self.step >= self.steps:
             return
@@ -199,8 +201,8 @@ class Loop:
                     saved = self.clock()
                 if stop and not last:
                     raise TrainingStopped(
-                        f"{self.name}: stopped at step {self.step} of {self.steps}, everything is saved; the same "
-                        "command goes on from there"
+                        f"{self.name}: stopped at step {self.step} of {self.steps}, everything is saved; the "
+                        "same command goes on from there"
                     )
         finally:
             if record is not None:
@@ -250,9 +252,9 @@ class Loop:
                 f"the checkpoint of step {int(last.name)} is kept" if last else "there is no checkpoint yet"
             )
             raise TrainingError(
-                f"{self.name}: the loss of {learner.name} at step {self.step} is {value:g} and its gradient's norm "
-                f"{norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = 'float32' and the same "
-                "command again"
+                f"{self.name}: the loss of {learner.name} at step {self.step} is {value:g} and its gradient's "
+                f"norm {norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = 'float32' and "
+                "the same command again"
             )
         scale = min(1.0, CLIP / (norm + 1e-6))
         if scale < 1.0:

@@ -1,8 +1,9 @@
-"""Muon for matrices that may be shared by FSDP2: orthogonalised momentum (Jordan 2024; arXiv 2502.16982, eq. 1-4).
+"""Muon for matrices that may be shared by FSDP2: orthogonalised momentum (Jordan 2024; arXiv 2502.16982, eq.
+1-4).
 
-Newton-Schulz needs whole matrices, FSDP2 leaves each process some rows. So the processes take turns as owners: rows
-travel to a matrix's owner, are orthogonalised there once, and the owner's result travels back. Every matrix is
-computed by one process, on the same numbers and in the same order as alone.
+Newton-Schulz needs whole matrices, FSDP2 leaves each process some rows. So the processes take turns as
+owners: rows travel to a matrix's owner, are orthogonalised there once, and the owner's result travels back.
+Every matrix is computed by one process, on the same numbers and in the same order as alone.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
-    """About the nearest semi-orthogonal matrix, in bfloat16: ``X <- a X + (b A + c A^2) X`` with ``A = X X^T``."""
+    """About the nearest semi-orthogonal matrix, in bfloat16: ``X <- a X + (b A + c A^2) X`` with ``A = X
+    X^T``."""
     a, b, c = COEFFICIENTS
     x = matrix.bfloat16()
     tall = x.shape[0] > x.shape[1]
@@ -35,8 +37,8 @@ def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """``torch.optim.Muon`` with ``adjust_lr_fn="match_rms_adamw"``, for plain matrices and for DTensors sharded by
-    rows. ``params``: matrices only. Every process steps at the same time."""
+    """``torch.optim.Muon`` with ``adjust_lr_fn="match_rms_adamw"``, for plain matrices and for DTensors
+    sharded by rows. ``params``: matrices only. Every process steps at the same time."""
 
     def __init__(
         self,
@@ -90,7 +92,8 @@ def _all_orthogonalised(parameters: list[Tensor], updates: list[Tensor]) -> list
 
 
 def _by_owners(parts: list[Tensor], shape: torch.Size, group: dist.ProcessGroup) -> list[Tensor]:
-    """Whole matrices of ``shape``, the first owned by the group's rank 0 and so on, from every process's rows."""
+    """Whole matrices of ``shape``, the first owned by the group's rank 0 and so on, from every process's
+    rows."""
     size, rank = group.size(), group.rank()
     # FSDP2 cuts as torch.chunk does: the last processes may hold fewer rows, or none.
     each = -(-shape[0] // size)
@@ -104,4 +107,4 @@ def _by_owners(parts: list[Tensor], shape: torch.Size, group: dist.ProcessGroup)
     made = orthogonalised(whole) if owned else whole.bfloat16()
     back = made.new_empty(sum(sent_rows), width)
     dist.all_to_all_single(back, made.contiguous(), sent_rows, got_rows, group=group)
-    return list(back.split([rows[rank]] * len(parts)))
+    return list(torch.split(back, [rows[rank]] * len(parts)))

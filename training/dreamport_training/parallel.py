@@ -1,7 +1,7 @@
 """Several processes on one run, applied from outside the models: DDP, FSDP2 and sequence parallelism.
 
-``torchrun`` starts the processes. Every random draw is made for the whole batch from (seed, step) and then sliced
-(:meth:`Parallel.rows`), so that any number of processes computes what one would.
+``torchrun`` starts the processes. Every random draw is made for the whole batch from (seed, step) and then
+sliced (:meth:`Parallel.rows`), so that any number of processes computes what one would.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.utils.checkpoint import checkpoint
 
 from dreamport.errors import TrainingError
@@ -23,7 +24,8 @@ from dreamport_training.config import ParallelSection
 from dreamport_training.frame_share import FrameShare
 
 PATIENCE = timedelta(hours=24)
-"""How long one process waits for another: while one bakes, the others wait. torchrun ends all when one dies."""
+"""How long one process waits for another: while one bakes, the others wait. torchrun ends all when one
+dies."""
 BUCKET = 32 << 20
 """Bytes of gradients that go into one message."""
 T = TypeVar("T", bound=nn.Module)
@@ -31,8 +33,8 @@ T = TypeVar("T", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Parallel:
-    """This process's place among ``size`` processes. ``sequence`` neighbours share the frames of the same clips;
-    the ``size / sequence`` groups of them share the batch."""
+    """This process's place among ``size`` processes. ``sequence`` neighbours share the frames of the same
+    clips; the ``size / sequence`` groups of them share the batch."""
 
     rank: int = 0
     size: int = 1
@@ -68,9 +70,9 @@ class Parallel:
             dist.init_process_group(backend, timeout=PATIENCE)
         mesh = exchange = None
         if config.strategy == "fsdp2":
-            mesh = dist.init_device_mesh(device.type, (size,))
+            mesh = init_device_mesh(device.type, (size,))
         if config.sequence > 1:
-            grid = dist.init_device_mesh(
+            grid = init_device_mesh(
                 device.type, (size // config.sequence, config.sequence), mesh_dim_names=("batch", "frames")
             )
             exchange = FrameShare(grid.get_group("frames"))
@@ -105,11 +107,12 @@ class Parallel:
         place = self.rank // self.sequence
         return slice(place * each, (place + 1) * each)
 
-    def prepare(self, module: T, methods: Sequence[str] = ("clip",)) -> T:
+    def prepare(self, module: T, methods: Sequence[str] = ("clip", "step")) -> T:
         """Put the module on the device and share it; before optimisers are made and after copies are.
 
-        Its ``blocks`` are the units that FSDP2 gathers one at a time and that are computed again in the backward
-        pass with checkpointing; they must be called as modules. ``methods`` besides ``forward`` are entries too.
+        Its ``blocks`` are the units that FSDP2 gathers one at a time and that are computed again in the
+        backward pass with checkpointing; they must be called as modules. ``methods`` besides ``forward`` are
+        entries too.
         """
         module.to(self.device)
         blocks = list(getattr(module, "blocks", ()))
@@ -138,10 +141,11 @@ class Parallel:
                 register_fsdp_forward_method(module, name)
 
     def mean(self, values: Tensor, weights: Tensor | None = None) -> Tensor:
-        """A loss whose gradient, averaged over the processes, is that of the mean of all processes' ``values``.
+        """A loss whose gradient, averaged over the processes, is that of the mean of all processes'
+        ``values``.
 
-        ``values`` and ``weights`` have one shape; a process whose weights are all zero takes part. The loss's own
-        average over the processes is the mean's value.
+        ``values`` and ``weights`` have one shape; a process whose weights are all zero takes part. The loss's
+        own average over the processes is the mean's value.
         """
         weights = torch.ones_like(values) if weights is None else weights.to(values)
         total = weights.detach().sum()
@@ -152,8 +156,8 @@ class Parallel:
         return (values * weights).sum() * share
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """DDP's half of a step: after the backward pass every process has the average gradient. FSDP2 has done it
-        already."""
+        """DDP's half of a step: after the backward pass every process has the average gradient. FSDP2 has
+        done it already."""
         if self.strategy != "ddp":
             return
         buckets: list[list[Tensor]] = [[]]
@@ -174,7 +178,7 @@ class Parallel:
         for bucket, flat, work in sent:
             work.wait()
             flat.div_(self.size)
-            for g, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
+            for g, part in zip(bucket, torch.split(flat, [g.numel() for g in bucket]), strict=True):
                 g.copy_(part.view_as(g))
 
     def gradient_norm(self, parameters: Iterable[nn.Parameter]) -> Tensor:
@@ -211,7 +215,8 @@ class Parallel:
         self.wait()
 
     def whole(self, module: nn.Module) -> Mapping[str, Tensor]:
-        """A module's state as plain tensors, gathered on the main process; empty on the others. All call it."""
+        """A module's state as plain tensors, gathered on the main process; empty on the others. All call
+        it."""
         if self.strategy != "fsdp2":
             return module.state_dict() if self.is_main else {}
         from torch.distributed.checkpoint.state_dict import (  # noqa: PLC0415
@@ -219,7 +224,9 @@ class Parallel:
             get_model_state_dict,
         )
 
-        return get_model_state_dict(module, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        state: dict[str, Any] = get_model_state_dict(module, options=options)
+        return state
 
     def close(self) -> None:
         """Leave the other processes, at the very end."""

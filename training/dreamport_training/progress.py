@@ -11,8 +11,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Progress:
-    """``step`` of ``steps`` of ``stage``; ``loss`` of the last row, if there is one; ``seconds`` spent on the stage
-    so far, over all its runs; ``seconds_left`` of the stage, once that can be said; ``message`` for a person."""
+    """``step`` of ``steps`` of ``stage``; ``loss`` of the last row, if there is one; ``seconds`` spent on the
+    stage so far, over all its runs; ``seconds_left`` of the stage, once that can be said; ``message`` for a
+    person."""
 
     stage: str
     step: int = 0

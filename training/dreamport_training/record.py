@@ -30,7 +30,7 @@ class Record:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
 
-            self.board = SummaryWriter(str(folder / "tensorboard" / name), purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self.board = SummaryWriter(str(folder / "tensorboard" / name), purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self

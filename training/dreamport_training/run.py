@@ -40,15 +40,16 @@ class Run:
         return self.folder / "modules" / f"{name}.safetensors"
 
     def load(self, graph: str, name: str) -> nn.Module:
-        """The finished module ``name``, whole and on the device; ``graph`` says what it is. ``DatasetError`` when
-        it is not there."""
+        """The finished module ``name``, whole and on the device; ``graph`` says what it is. ``DatasetError``
+        when it is not there."""
         path = self.module(name)
         if not path.exists():
             raise DatasetError(f"{path} is not there yet; run the earlier stages first")
         return load_module(graph, path).to(self.device)
 
     def save(self, graph: str, module: nn.Module, config: Any, name: str) -> None:
-        """Write a finished module, shared or not, in float32; every process calls it and may load it after."""
+        """Write a finished module, shared or not, in float32; every process calls it and may load it
+        after."""
         state = self.parallel.whole(module)
         if self.parallel.is_main:
             plain = BUILDERS[graph][1](config)
