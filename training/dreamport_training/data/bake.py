@@ -4,34 +4,46 @@ every frame."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from rich.progress import track
 
 from dreamport.episodes.dataset import Dataset
-from dreamport.errors import DatasetError
-from dreamport.generator.coverage import CANDIDATES, ViewIndex, pick
-from dreamport.geometry import camera_rays
-from dreamport.models.reprojection import Reprojection
-from dreamport.worlds.views import Views, ViewsBuilder, quantise_inverse_depth, unpack_views
-from dreamport_training.data.bank import farthest_views
-
-STRIDE = 8  # pixels of the frame a latent cell
-OWN_FRAMES = (
-    8  # a bank view this close in time to a frame is not shown to it: at play time no view is so near
+from dreamport.errors import DatasetError, DiskFullError
+from dreamport_training.data.columns import Column, room_for, shorten_column
+from dreamport_training.data.frames import (
+    DecodeJob,
+    array_bytes,
+    array_shapes,
+    create_arrays,
+    decode,
+    problem_of,
+    write_tables,
 )
+from dreamport_training.data.hints import build_bank, hint_jobs, reproject
+from dreamport_training.data.journal import Journal, Settings, check_same, read_journal
+from dreamport_training.data.sizing import Sizing, sizing_of
+from dreamport_training.data.spread import Spread
+
+ROW_BYTES, SPARE_BYTES = 512, 1 << 16
+"""Of a frame in the small tables; and left free for the journal."""
+
+Done = TypeVar("Done")
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class BakeConfig:
     """``near_m``, ``far_m``: the manifest's depth range. ``views``: size of the bank. ``per_frame``: views
-    a frame is made from."""
+    a frame is made from. ``width``, ``height``: the world's frame; left out, they follow the data (see
+    :func:`dreamport_training.data.sizing.sizing_of`). ``workers``: processes. ``ray``: address of a Ray
+    cluster whose machines see ``data`` and the folder under the same paths; ``local`` begins one here.
+    ``min_confidence``: poses of a pseudo-posed data set that are less sure count as unknown."""
 
     near_m: float
     far_m: float
@@ -39,164 +51,217 @@ class BakeConfig:
     per_frame: int = 4
     quality: int = 90
     workers: int = 2
+    width: int | None = None
+    height: int | None = None
+    ray: str | None = None
+    min_confidence: float = 0.2
 
 
-def bake(data: Path, folder: Path, config: BakeConfig, split: str = "train") -> None:
-    """Write everything :class:`dreamport_training.data.baked.Baked` reads, and ``bank.npz``, the pack's views
-    file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "first.npy").exists():
-        bake_frames(data, folder, config, split)
-    pose = np.load(folder / "pose.npy")
-    if not (folder / "bank.npz").exists():
-        build_bank(folder, pose, config)
-    bake_hints(folder, config)
-    (folder / "index.json").write_text(
-        json.dumps({"frames": len(pose), "split": split, "near_m": config.near_m})
-    )
+@dataclass(frozen=True)
+class BakeResult:
+    """``episodes`` and ``frames`` that were used; ``left_out``: an episode's number to the reason."""
+
+    episodes: int
+    frames: int
+    left_out: dict[int, str]
 
 
-def _bake_episode(job: tuple[Path, Path, str, int, int, float]) -> None:
-    data, folder, split, number, at, near_m = job
-    episode = Dataset(data).episodes(split)[number]
-    n = len(episode)
-    colours = episode.colours()
-    height, width = colours.shape[1:3]
-    np.lib.format.open_memmap(folder / "colour.npy", "r+")[at : at + n] = colours
-    np.lib.format.open_memmap(folder / "inverse_depth.npy", "r+")[at : at + n] = quantise_inverse_depth(
-        episode.depths(), near_m
-    )
-    rays = np.lib.format.open_memmap(folder / "rays.npy", "r+")
-    for i in range(n):
-        rays[at + i] = camera_rays(episode.pose[i], episode.cameras[i], height, width, STRIDE)
+def bake(
+    data: Path, folder: Path, config: BakeConfig, split: str = "train", tell: Tell | None = None
+) -> BakeResult:
+    """Write everything :class:`dreamport_training.data.baked.Baked` reads, and ``bank.npz``, the pack's
+    views file. What the data set lacks is left out: without depth there is no depth, without recorded poses
+    no bank, without any poses no rays.
 
-
-def bake_frames(data: Path, folder: Path, config: BakeConfig, split: str) -> None:
-    """Decode every episode of a split into memory-mapped arrays."""
+    A bake that was stopped, by a kill or a full disk, goes on where it was. ``tell`` hears of every episode
+    that is left out. Raises ``DatasetError`` when nothing can be used or ``folder`` holds another bake,
+    ``DiskFullError`` when the disk is too small or becomes full.
+    """
+    say = tell or (lambda text: print(text, flush=True))
+    finished = (folder / "index.json").exists()
+    if finished and read_journal(folder) is None:
+        return _result_of(folder)  # baked by a version that kept no journal
     dataset = Dataset(data)
-    episodes = dataset.episodes(split)
-    if not episodes:
+    info = dataset.info
+    sizing = sizing_of((info.width, info.height), config.width, config.height)
+    settings = Settings(
+        split, sizing.width, sizing.height, config.near_m, config.far_m, config.views, config.per_frame,
+        config.quality, info.pose, info.depth != "none", config.min_confidence,
+    )  # fmt: skip
+    with room_for("what the bake writes first"):
+        folder.mkdir(parents=True, exist_ok=True)
+        journal = _begin(dataset, folder, settings, say)
+    if finished:
+        return _result_of(folder)
+    _check_room(folder, journal)
+    with Spread(config.workers, config.ray) as spread:
+        journal = _decode(dataset, folder, journal, sizing, spread, say)
+        if journal.settings.bank:
+            journal = _remember(folder, journal, spread)
+    used = journal.places()
+    result = BakeResult(len(used), journal.frames, journal.left_out)
+    with room_for("the index"):
+        index = {
+            "frames": result.frames, "episodes": result.episodes, "left_out": result.left_out, "split": split,
+            "near_m": settings.near_m, "pose": settings.pose, "depth": settings.depth,
+        }  # fmt: skip
+        part = folder / "index.json.part"
+        part.write_text(json.dumps(index))
+        part.replace(folder / "index.json")
+    return result
+
+
+def _result_of(folder: Path) -> BakeResult:
+    index = json.loads((folder / "index.json").read_text())
+    left_out = {int(number): reason for number, reason in index.get("left_out", {}).items()}
+    return BakeResult(int(index.get("episodes", 0)), int(index["frames"]), left_out)
+
+
+def _begin(dataset: Dataset, folder: Path, settings: Settings, say: Tell) -> Journal:
+    """The journal of a bake that was stopped, or a new one with every episode whose rows are good."""
+    rows = [row for row in dataset.rows() if row["split"] == settings.split]
+    if not rows:
         raise DatasetError(
-            f"{data} has no episodes of the split {split!r}; record some with dreamport capture"
+            f"{dataset.path} has no episodes of the split {settings.split!r}; record some with dreamport "
+            "capture"
         )
-    lengths = [len(e) for e in episodes]
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    total = sum(lengths)
-    height, width = episodes[0].colour(0).shape[:2]
-    cells = (height // STRIDE, width // STRIDE)
-    for name, dtype, shape in (
-        ("colour", np.uint8, (height, width, 3)),
-        ("inverse_depth", np.uint16, (height, width)),
-        ("rays", np.float16, (6, *cells)),
-    ):
-        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, (total, *shape))
-    jobs = [(data, folder, split, i, int(at), config.near_m) for i, at in enumerate(starts)]
-    with ProcessPoolExecutor(config.workers) as pool:
-        for _ in track(pool.map(_bake_episode, jobs), total=len(jobs), description="decode"):
-            pass
-    buttons = len(dataset.info.buttons)
-    controls = [
-        np.concatenate([(e.buttons[:, None].astype(np.int64) >> np.arange(buttons)) & 1, e.look_deg], axis=1)
-        for e in episodes
-    ]
-    runs = [
-        (int(at) + begin, end - begin)
-        for e, at in zip(episodes, starts, strict=True)
-        for begin, end in e.runs()
-    ]
-    first = np.concatenate([np.full(frames, begin, np.int64) for begin, frames in runs])
-    control = np.concatenate(controls).astype(np.float32)
-    control[np.unique(first)] = 0.0  # what led over a gap is no single step
-    np.save(folder / "pose.npy", np.concatenate([e.pose for e in episodes]).astype(np.float32))
-    np.save(folder / "intrinsics.npy", np.concatenate([e.cameras for e in episodes]))
-    np.save(folder / "state.npy", np.concatenate([e.motion_state for e in episodes]).astype(np.float32))
-    np.save(folder / "control.npy", control)
-    np.save(folder / "first.npy", first)
-
-
-def build_bank(folder: Path, pose: NDArray[np.float32], config: BakeConfig) -> None:
-    """Choose the bank's views and write them as the pack's views file, with ``bank_frames.npy`` saying
-    which they are."""
-    colour = np.load(folder / "colour.npy", mmap_mode="r")
-    inverse = np.load(folder / "inverse_depth.npy", mmap_mode="r")
-    intrinsics = np.load(folder / "intrinsics.npy")
-    chosen = np.sort(farthest_views(pose, config.views))
-    builder = ViewsBuilder(config.near_m, config.quality)
-    for i in track(chosen, description="bank"):
-        depth = config.near_m * 65535.0 / np.maximum(inverse[i].astype(np.float32), 1.0)
-        builder.add(np.ascontiguousarray(colour[i]), depth, pose[i], intrinsics[i])
-    builder.write(folder / "bank.npz")
-    np.save(folder / "bank_frames.npy", chosen)
-
-
-def read_bank(folder: Path, height: int, width: int) -> Views:
-    """The bank that :func:`build_bank` wrote."""
-    with np.load(folder / "bank.npz", allow_pickle=False) as arrays:
-        return unpack_views(dict(arrays), height, width)
-
-
-def _bake_range(job: tuple[Path, BakeConfig, int, int]) -> int:
-    folder, config, begin, end = job
-    torch.set_num_threads(1)
-    arrays = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "r+")
-        for name in ("hint_colour", "hint_inverse_depth", "hint_valid")
-    }
-    height, width = arrays["hint_valid"].shape[1:]
-    pose, intrinsics = np.load(folder / "pose.npy"), np.load(folder / "intrinsics.npy")
-    first, source = np.load(folder / "first.npy"), np.load(folder / "bank_frames.npy")
-    bank = read_bank(folder, height, width)
-    index = ViewIndex(len(bank), (height, width), config.near_m, config.far_m)
-    index.put(slice(0, len(bank)), bank.pose, bank.intrinsics, bank.inverse_depth_grid)
-    colour, inverse = (
-        np.load(folder / "colour.npy", mmap_mode="r"),
-        np.load(folder / "inverse_depth.npy", mmap_mode="r"),
-    )
-    warp = Reprojection(height, width, config.near_m)
-    for i in range(begin, end):
-        own = (first[source] == first[i]) & (np.abs(source - i) <= OWN_FRAMES)
-        near = index.nearest(pose[i], ~own, CANDIDATES)
-        rows = near[pick(index.gains(near, pose[i], intrinsics[i]), config.per_frame)]
-        if len(rows) == 0:
-            continue
-        rows = np.resize(rows, config.per_frame)
-        views = source[rows]
-        target_from_source = np.linalg.inv(pose[i].astype(np.float64)) @ pose[views].astype(np.float64)
-        with torch.no_grad():
-            out = warp(
-                torch.from_numpy(colour[views].astype(np.float32) / 255.0).permute(0, 3, 1, 2),
-                torch.from_numpy(inverse[views].astype(np.float32) / 65535.0)[:, None],
-                torch.from_numpy(target_from_source.astype(np.float32)),
-                torch.from_numpy(intrinsics[views]),
-                torch.from_numpy(intrinsics[i]),
+    journal = read_journal(folder)
+    if journal is not None:
+        check_same(journal.settings, settings, folder)
+        planned = {number for number, _ in journal.episodes}
+        new = [row for row in rows if int(row["episode_index"]) not in planned]
+        if new:
+            say(
+                f"{len(new)} episodes were recorded since {folder} was begun and are not in it; bake into "
+                "another folder to use them"
             )
-        arrays["hint_colour"][i] = (out["colour"][0].permute(1, 2, 0).numpy() * 255.0 + 0.5).astype(np.uint8)
-        arrays["hint_inverse_depth"][i] = (out["inverse_depth"][0, 0].numpy() * 65535.0).astype(np.uint16)
-        arrays["hint_valid"][i] = out["valid"][0, 0].numpy().astype(np.uint8)
-    return end - begin
+        return journal
+    journal = Journal(settings, tuple((int(row["episode_index"]), int(row["length"])) for row in rows))
+    for place, row in enumerate(dataset.rows()):
+        if row["split"] != settings.split:
+            continue
+        try:
+            problem = problem_of(dataset[place], settings)
+        except DatasetError as error:
+            problem = str(error)
+        if problem:
+            number = int(row["episode_index"])
+            _say_left_out(number, problem, say)
+            journal = replace(journal, left_out={**journal.left_out, number: problem})
+    _check_any(dataset, journal)
+    journal.write(folder)
+    return journal
 
 
-def bake_hints(folder: Path, config: BakeConfig) -> None:
-    """Reproject the bank into every frame; ranges already done are kept, so the work can be taken up
-    again."""
-    colour = np.load(folder / "colour.npy", mmap_mode="r")
-    n, height, width = colour.shape[:3]
-    for name, dtype, shape in (
-        ("hint_colour", np.uint8, (n, height, width, 3)),
-        ("hint_inverse_depth", np.uint16, (n, height, width)),
-        ("hint_valid", np.uint8, (n, height, width)),
-    ):
-        if not (folder / f"{name}.npy").exists():
-            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
-    done_file = folder / "hints_done.json"
-    done = set(json.loads(done_file.read_text())) if done_file.exists() else set()
-    todo = [b for b in range(0, n, 100) if b not in done]
-    jobs = [(folder, config, b, min(n, b + 100)) for b in todo]
-    with ProcessPoolExecutor(config.workers) as pool:
-        for begin, _ in zip(todo, _tracked(pool.map(_bake_range, jobs), len(jobs)), strict=True):
-            done.add(begin)
-            done_file.write_text(json.dumps(sorted(done)))
+def _say_left_out(number: int, reason: str, say: Tell) -> None:
+    named = reason if reason.startswith(f"episode {number}") else f"episode {number}: {reason}"
+    say(f"left out: {named}")
 
 
-def _tracked(results: Iterator[int], total: int) -> Iterator[int]:
-    yield from track(results, total=total, description="reproject")
+def _check_any(dataset: Dataset, journal: Journal) -> None:
+    reasons = {**journal.left_out, **journal.bad}
+    if len(reasons) == len(journal.episodes):
+        number, reason = next(iter(reasons.items()))
+        raise DatasetError(
+            f"no episode of {dataset.path} can be used: all {len(reasons)} are left out, the first (episode "
+            f"{number}) because: {reason}"
+        )
+
+
+def _check_room(folder: Path, journal: Journal) -> None:
+    """Raise ``DiskFullError`` before anything is decoded when the disk cannot hold what is still to come."""
+    settings, frames = journal.settings, journal.frames
+    needed = array_bytes(settings, frames) + frames * ROW_BYTES + SPARE_BYTES
+    if settings.bank:
+        needed += min(settings.views, frames) * settings.width * settings.height // 2
+    names = array_shapes(journal.settings, 0)
+    there = sum(_bytes_on_disk(folder / f"{name}.npy") for name in names)
+    free = shutil.disk_usage(folder).free
+    if needed - there > free:
+        raise DiskFullError(
+            f"baking {frames} frames of {settings.width}x{settings.height} takes {needed / 1e6:.1f} MB in "
+            f"{folder}; {there / 1e6:.1f} MB are there and {free / 1e6:.1f} MB free. Free some space, choose "
+            "another folder, or bake smaller frames (--width, --height)"
+        )
+
+
+def _bytes_on_disk(path: Path) -> int:
+    """What a file with holes takes; its length where the system does not say."""
+    if not path.exists():
+        return 0
+    stat = path.stat()
+    return min(stat.st_size, getattr(stat, "st_blocks", stat.st_size) * 512)
+
+
+def _decode(
+    dataset: Dataset, folder: Path, journal: Journal, sizing: Sizing, spread: Spread, say: Tell
+) -> Journal:
+    """Every episode's frames into the arrays. An episode that turns out bad leaves a gap, which is closed."""
+    settings = journal.settings
+    place_of = {int(row["episode_index"]): place for place, row in enumerate(dataset.rows())}
+    with room_for("empty arrays"):
+        create_arrays(folder, settings, journal.frames)
+    jobs = [
+        DecodeJob(dataset.path, folder, settings, sizing, place_of.get(number, -1), number, at, frames)
+        for number, (at, frames) in journal.places().items()
+        if number not in journal.decoded and number not in journal.bad
+    ]
+    for job, problem in _shown(spread.run(decode, jobs), len(jobs), "decode"):
+        if problem:
+            _say_left_out(job.number, problem, say)
+            journal = replace(journal, bad={**journal.bad, job.number: problem})
+        else:
+            journal = replace(journal, decoded=journal.decoded | {job.number})
+        with room_for("the journal"):
+            journal.write(folder)
+    _check_any(dataset, journal)
+    with room_for("the rows of the episodes"):
+        journal = _close_gaps(folder, journal)
+        if jobs or not (folder / "first.npy").exists():
+            episodes = (dataset[place_of[number]] for number in journal.places())
+            write_tables(folder, episodes, journal, sizing)
+    return journal
+
+
+def _close_gaps(folder: Path, journal: Journal) -> Journal:
+    """Move the episodes behind those that turned out bad, and shorten the arrays.
+
+    What has not been moved yet does not count as decoded: after a kill in the middle it is decoded again.
+    """
+    before = journal.places()
+    names = list(array_shapes(journal.settings, 0))
+    pictures = [name for name in names if not name.startswith("hint")]
+    journal = journal.closed()
+    journal.write(folder)
+    for number, (at, frames) in journal.places().items():
+        if number in journal.decoded:
+            continue
+        for name in pictures:
+            with Column(folder / f"{name}.npy") as column:
+                column.move(before[number][0], at, frames)
+        journal = replace(journal, decoded=journal.decoded | {number})
+        journal.write(folder)
+    for name in names:
+        shorten_column(folder / f"{name}.npy", journal.frames)
+    return journal
+
+
+def _remember(folder: Path, journal: Journal, spread: Spread) -> Journal:
+    """The bank, and what it shows of every frame; ranges that are done are kept."""
+    settings = journal.settings
+    pose = np.load(folder / "pose.npy")
+    if not (folder / "bank.npz").exists() or not journal.hints:
+        with room_for("the bank of views"):
+            count = min(settings.views, len(pose))
+            for _ in track(build_bank(folder, pose, settings), total=count, description="bank"):
+                pass
+    jobs = hint_jobs(folder, settings, journal.frames, journal.hints)
+    for job, _ in _shown(spread.run(reproject, jobs), len(jobs), "reproject"):
+        journal = replace(journal, hints=journal.hints | {job.begin})
+        with room_for("the journal"):
+            journal.write(folder)
+    return journal
+
+
+def _shown(results: Iterator[Done], total: int, what: str) -> Iterator[Done]:
+    yield from track(results, total=total, description=what)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor
 
 from dreamport.errors import DatasetError
 from dreamport.worlds.views import STEPS
+
+CELL = 8  # pixels of the frame a latent cell
 
 
 @dataclass(frozen=True)
@@ -28,29 +31,48 @@ class Pictures:
 
 
 class Baked:
-    """Read access to a folder written by :mod:`dreamport_training.data.bake`.
+    """Read access to a folder written by :mod:`dreamport_training.data.bake`, memory-mapped.
 
     ``first[i]``: index of the first frame of frame i's episode, or of its run where an episode has gaps.
-    ``control[i]`` led to frame i (zeros where a run begins).
+    ``control[i]`` led to frame i (zeros where a run begins). ``episode[i]`` and ``row[i]``: which row of
+    which episode of the data set it is (-1 in bakes of old). ``pose_kind``: recorded, pseudo or none.
+    ``has_depth``, ``has_rays``, ``has_hints``: what there is of the data; the arrays of what there is not are
+    zeros that take no room.
     """
-
-    ARRAYS = ("colour", "inverse_depth", "hint_colour", "hint_inverse_depth", "hint_valid")
 
     def __init__(self, folder: Path) -> None:
         index = folder / "index.json"
         if not index.exists():
             raise DatasetError(f"{folder} holds no baked data; run the bake stage first")
         self.folder, self.info = folder, json.loads(index.read_text())
-        self.colour, self.inverse_depth, self.hint_colour, self.hint_inverse_depth, self.hint_valid = (
-            np.load(folder / f"{name}.npy", mmap_mode="r") for name in self.ARRAYS
-        )
-        self.rays = np.load(folder / "rays.npy", mmap_mode="r")
+        self.pose_kind: str = self.info.get("pose", "recorded")
+        self.has_depth: bool = self.info.get("depth", True)
+        self.has_rays = self.pose_kind != "none"
+        self.has_hints = self.has_depth and self.pose_kind == "recorded"
+        self.colour = np.load(folder / "colour.npy", mmap_mode="r")
+        n, height, width = self.colour.shape[:3]
+        plane, cells = (n, height, width), (n, 6, height // CELL, width // CELL)
+        self.inverse_depth = self._array("inverse_depth", self.has_depth, plane, np.uint16)
+        self.hint_colour = self._array("hint_colour", self.has_hints, (*plane, 3), np.uint8)
+        self.hint_inverse_depth = self._array("hint_inverse_depth", self.has_hints, plane, np.uint16)
+        self.hint_valid = self._array("hint_valid", self.has_hints, plane, np.uint8)
+        self.rays = self._array("rays", self.has_rays, cells, np.float16)
         self.control: NDArray[np.float32] = np.load(folder / "control.npy")
         self.pose: NDArray[np.float32] = np.load(folder / "pose.npy")
         self.first: NDArray[np.int64] = np.load(folder / "first.npy")
+        self.episode, self.row = (self._whose(name) for name in ("episode", "row"))
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def _array(self, name: str, there: bool, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
+        if there:
+            return np.asanyarray(np.load(self.folder / f"{name}.npy", mmap_mode="r"))
+        return np.broadcast_to(np.zeros((), kind), shape)
+
+    def _whose(self, name: str) -> NDArray[np.int64]:
+        path = self.folder / f"{name}.npy"
+        return np.load(path) if path.exists() else np.full(len(self.first), -1, np.int64)
 
     def pictures(self, frames: NDArray[np.int64], crop: tuple[int, int, int, int] | None = None) -> Pictures:
         """Frames by index; ``crop``: top, left, height, width."""
