@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from dreamport.cli.bench import bench
+from dreamport.cli.caption import caption
 from dreamport.cli.capture import capture
+from dreamport.cli.data import data
 from dreamport.cli.doctor import doctor
 from dreamport.cli.evaluate import evaluate
 from dreamport.cli.export import export
@@ -44,6 +46,8 @@ def build_app() -> typer.Typer:
     app.add_typer(bench, rich_help_panel=CHECKING)
     app.command(rich_help_panel=CHECKING)(evaluate)
     app.add_typer(capture, rich_help_panel=MAKING)
+    app.command(rich_help_panel=MAKING)(caption)
+    app.add_typer(data, rich_help_panel=MAKING)
     app.command(rich_help_panel=MAKING, context_settings=PASS_ON)(train)
     app.command(rich_help_panel=MAKING, context_settings=PASS_ON)(export)
     return app
