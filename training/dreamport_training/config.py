@@ -81,7 +81,9 @@ class Curriculum(Stage):
 
 class DataSection(Section):
     """``near_m``, ``far_m``: the depth range. ``views``: size of the bank of views. ``per_frame``: how many
-    of them a frame is made from. ``workers``: processes that bake."""
+    of them a frame is made from. ``workers``: processes that bake. ``width``, ``height``: the world's frame in
+    pixels, multiples of 16; left out, they follow the data (at most 320x192 pixels). ``min_confidence``:
+    estimated poses that are less sure count as unknown."""
 
     near_m: Positive = 0.35
     far_m: Positive = 32.0
@@ -89,6 +91,9 @@ class DataSection(Section):
     per_frame: Count = 4
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 82
     workers: Count = 2
+    width: Annotated[int, Field(ge=32, le=4096, multiple_of=16)] | None = None
+    height: Annotated[int, Field(ge=32, le=4096, multiple_of=16)] | None = None
+    min_confidence: Share = 0.2
 
 
 class CodecSection(Stage):

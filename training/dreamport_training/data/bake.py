@@ -15,6 +15,7 @@ from rich.progress import track
 
 from dreamport.episodes.dataset import Dataset
 from dreamport.errors import DatasetError, DiskFullError
+from dreamport_training.config import DataSection
 from dreamport_training.data.columns import Column, room_for, shorten_column
 from dreamport_training.data.frames import (
     DecodeJob,
@@ -55,6 +56,22 @@ class BakeConfig:
     height: int | None = None
     ray: str | None = None
     min_confidence: float = 0.2
+
+    @staticmethod
+    def of(section: DataSection, ray: str | None = None) -> BakeConfig:
+        """What a run's configuration says of its data."""
+        return BakeConfig(
+            section.near_m,
+            section.far_m,
+            section.views,
+            section.per_frame,
+            section.jpeg_quality,
+            section.workers,
+            section.width,
+            section.height,
+            ray,
+            section.min_confidence,
+        )
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class Settings:
 @dataclass(frozen=True)
 class Journal:
     """``episodes``: number and frames of every episode of the plan, in order. ``left_out``: number to reason,
-    of those that have no rows; ``bad``: of those that turned out bad when they were decoded and whose rows are
-    a gap in the arrays. ``decoded``: numbers of episodes whose frames are there. ``hints``: first frames of
+    of those that have no rows; ``bad``: of those that turned out bad when they were decoded and whose rows
+    are a gap in the arrays. ``decoded``: numbers of episodes whose frames are there. ``hints``: first frames of
     ranges that are reprojected."""
 
     settings: Settings
