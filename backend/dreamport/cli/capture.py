@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dreamport.cli.capture_desktop import desktop
 from dreamport.cli.extras import require_extra
 from dreamport.cli.output import EXIT_CODE, console, print_error, print_json, print_table
 from dreamport.cli.progress import progress_bars
@@ -16,6 +17,8 @@ from dreamport.errors import DatasetError
 capture = typer.Typer(
     name="capture", help="Record real play into a data set; look after recordings.", no_args_is_help=True
 )
+
+capture.command("desktop")(desktop)
 
 DATASET_MODULES = ("pyarrow", "av")
 CAPTURE_MODULES = ("vizdoom", "numba", "cv2", "pyarrow", "av")

@@ -67,6 +67,12 @@ class GrowingVideo:
         self._write(picture)
         return block
 
+    def cut(self, end: int) -> None:
+        """Take everything from byte ``end`` on away again."""
+        self._file.truncate(end)
+        self._file.seek(end)
+        self.size = end
+
     def fileno(self) -> int:
         """The file's descriptor, for syncing."""
         return self._file.fileno()

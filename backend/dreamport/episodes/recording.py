@@ -29,7 +29,7 @@ from dreamport.episodes.layout import RECORDINGS, create_dataset
 from dreamport.episodes.locks import FileLock, FileLocked
 from dreamport.episodes.matroska import GrowingVideo, Track
 from dreamport.episodes.plan import EpisodePlan, Progress
-from dreamport.episodes.rows import FrameFacts, Mark, Row, RowsWriter
+from dreamport.episodes.rows import FrameFacts, Mark, Row, RowsWriter, row_offset
 from dreamport.episodes.syncing import sync_file, sync_folder
 from dreamport.errors import DatasetError, DiskFullError
 
@@ -85,6 +85,25 @@ class Recording:
         """Mark the last frame (the first one, when there is none yet)."""
         with disk_errors(self.folder):
             self._rows.mark(Mark(max(0, self._written.frames - 1), name, text, client_time_ns))
+
+    def cut(self, frames: int) -> None:
+        """Take away every frame from row ``frames`` on, and what was marked since, for good: from the disk
+        too. The rows go first: an interruption leaves no row without its pictures. For the thread of ``add``.
+        """
+        with disk_errors(self.folder):
+            found = row_offset(self.folder / "rows", frames)
+            if found is None:
+                return
+            begin, row = found
+            self._rows.cut(begin)
+            sync_file(self._rows.fileno())
+            self._colour.cut(row.colour.offset)
+            if self._depth is not None and row.depth is not None:
+                self._depth.cut(row.depth.offset)
+            last = row_offset(self.folder / "rows", frames - 1) if frames else None
+            index = 0 if last is None else last[1].facts.index
+            self._written = Progress(frames, index, self._size())
+            self.sync()
 
     @property
     def written(self) -> Progress:

@@ -88,6 +88,12 @@ class RowsWriter:
         value = {"row": mark.row, "name": mark.name, "text": mark.text, "client_time_ns": mark.client_time_ns}
         self._record(_MARK_KIND + json.dumps(value).encode())
 
+    def cut(self, end: int) -> None:
+        """Take everything from byte ``end`` on away again."""
+        self._file.truncate(end)
+        self._file.seek(end)
+        self.size = end
+
     def fileno(self) -> int:
         """The file's descriptor, for syncing."""
         return self._file.fileno()
@@ -120,6 +126,21 @@ def read_rows(path: Path) -> Iterator[Row | Mark]:
             if len(payload) < max(length, 1) or zlib.crc32(payload) != crc32:
                 return
             yield unpack_row(payload) if payload[:1] == _FRAME_KIND else _unpack_mark(payload)
+
+
+def row_offset(path: Path, number: int) -> tuple[int, Row] | None:
+    """Where row ``number`` begins in a journal, and the row; ``None`` when there are fewer."""
+    offset, count = len(MAGIC), 0
+    with path.open("rb") as file:
+        file.seek(offset)
+        while len(head := file.read(_HEAD.size)) == _HEAD.size:
+            payload = file.read(_HEAD.unpack(head)[0])
+            if payload[:1] == _FRAME_KIND:
+                if count == number:
+                    return offset, unpack_row(payload)
+                count += 1
+            offset += len(head) + len(payload)
+    return None
 
 
 def pack_row(row: Row) -> bytes:

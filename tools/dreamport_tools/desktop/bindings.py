@@ -11,8 +11,8 @@ from dreamport_tools.desktop.keys import CONTROL_NAMES
 
 MAX_BUTTONS = 32
 DEFAULT = (
-    "forward=KeyW,ArrowUp backward=KeyS,ArrowDown left=KeyA right=KeyD turn_left=ArrowLeft turn_right=ArrowRight "
-    "jump=Space crouch=ControlLeft,KeyC sprint=ShiftLeft use=KeyE reload=KeyR fire=MouseLeft aim=MouseRight"
+    "forward=KeyW,ArrowUp backward=KeyS,ArrowDown left=KeyA right=KeyD turn_left=ArrowLeft "
+    "turn_right=ArrowRight jump=Space crouch=ControlLeft,KeyC sprint=ShiftLeft use=KeyE reload=KeyR fire=MouseLeft aim=MouseRight"
 )
 """What most first-person games have."""
 
@@ -31,15 +31,19 @@ class Bindings:
         for part in text.split():
             name, equals, keys = part.partition("=")
             if not name or not equals or not keys:
-                raise CaptureError(f"--buttons: {part!r} is not NAME=KEY,KEY, for example forward=KeyW,ArrowUp")
+                raise CaptureError(
+                    f"--buttons: {part!r} is not NAME=KEY,KEY, for example forward=KeyW,ArrowUp"
+                )
             for key in keys.split(","):
                 if key not in CONTROL_NAMES:
                     raise CaptureError(
-                        f"--buttons: no key is called {key!r}; names are those of KeyboardEvent.code, such as KeyW, "
-                        "Space, ArrowUp, and MouseLeft, MouseMiddle, MouseRight"
+                        f"--buttons: no key is called {key!r}; names are those of KeyboardEvent.code, such "
+                        "as KeyW, Space, ArrowUp, and MouseLeft, MouseMiddle, MouseRight"
                     )
                 if key in bound:
-                    raise CaptureError(f"--buttons: {key} is bound to {bound[key]} and to {name}; take one away")
+                    raise CaptureError(
+                        f"--buttons: {key} is bound to {bound[key]} and to {name}; take one away"
+                    )
                 bound[key] = name
             buttons[name] = (*buttons.get(name, ()), *keys.split(","))
         if not 1 <= len(buttons) <= MAX_BUTTONS:

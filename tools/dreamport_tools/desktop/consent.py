@@ -15,17 +15,17 @@ TEXT = """\
 dreamport capture desktop records, while the chosen window is in front:
   - what that window shows, as video (not the rest of the screen; what covers it is blacked out);
   - every key and mouse button you press, how you move the mouse, and when.
-It pauses when another window gets the keyboard. Text fields that the system reports are blacked out, and keys typed
-into them are not named; a game's own chat box cannot be seen: stop, or delete the last minutes, with the hot keys.
-Everything stays in the folder you name; nothing is sent anywhere. Other people's names, voices in text and faces may
-be on the picture: record only what you may record."""
+It pauses when another window gets the keyboard. Text fields that the system reports are blacked out, and
+keys typed into them are not named; a game's own chat box cannot be seen: stop, or delete the last minutes,
+with the hot keys. Everything stays in the folder you name; nothing is sent anywhere. Other people's names,
+messages and faces may be on the picture: record only what you may record."""
 
 
 def ask_once(
     remembered: Path, *, given: bool, ask: Callable[[str], bool] | None, now: Callable[[], datetime]
 ) -> None:
-    """Return when the player agrees, now or in an earlier run. ``given``: said on the command line. ``ask``: ``None``
-    where nobody can be asked. ``remembered``: the file that holds the answer.
+    """Return when the player agrees, now or in an earlier run. ``given``: said on the command line. ``ask``:
+    ``None`` where nobody can be asked. ``remembered``: the file that holds the answer.
 
     Raises ``CaptureError`` when the player does not agree.
     """

@@ -15,8 +15,8 @@ HIDDEN = "hidden"
 class InputEvent:
     """One event of keyboard or mouse. ``time_ns``: monotonic clock.
 
-    ``key`` and ``button``: ``name`` went ``down`` or up. ``scroll`` and ``move``: ``dx`` right and ``dy`` down, in
-    notches and raw counts. ``held``: the keys and buttons that the system says are down, ``names``.
+    ``key`` and ``button``: ``name`` went ``down`` or up. ``scroll`` and ``move``: ``dx`` right and ``dy``
+    down, in notches and raw counts. ``held``: the keys and buttons that the system says are down, ``names``.
     """
 
     time_ns: int

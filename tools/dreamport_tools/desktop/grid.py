@@ -33,8 +33,8 @@ class MonotonicClock:
 
 @dataclass
 class Grid:
-    """Point ``n`` is at ``begin_ns + n / rate``. Points that nobody was there for in time are skipped, never caught up
-    on: a frame belongs to its own time.
+    """Point ``n`` is at ``begin_ns + n / rate``. Points that nobody was there for in time are skipped, never
+    caught up on: a frame belongs to its own time.
     """
 
     begin_ns: int

@@ -33,18 +33,21 @@ class Chord:
         *modifiers, key = text.split("+")
         if key not in KEY_NAMES or not set(modifiers) <= set(MODIFIERS):
             raise CaptureError(
-                f"--hotkeys: {text!r} is no hot key; write ctrl, shift, alt or meta and a key, such as ctrl+shift+F9"
+                f"--hotkeys: {text!r} is no hot key; write ctrl, shift, alt or meta and a key, "
+                "such as ctrl+shift+F9"
             )
         return Chord(frozenset(modifiers), key)
 
 
 class HotKeys:
-    """Sees every key event and says which are hot keys. Those are for the recorder alone and are not recorded."""
+    """Sees every key event and says which are hot keys. Those are for the recorder alone and are not
+    recorded; ``pressed``: those that are down.
+    """
 
     def __init__(self, chords: Mapping[Action, Chord]) -> None:
         self._chords = dict(chords)
         self._held: set[str] = set()
-        self._swallowed: set[str] = set()
+        self.pressed: set[str] = set()
 
     @staticmethod
     def parse(text: str) -> HotKeys:
@@ -63,7 +66,9 @@ class HotKeys:
         return HotKeys(chords)
 
     def take(self, event: InputEvent) -> tuple[Action | None, bool]:
-        """The action that this event asks for, and whether it is a hot key's stroke (then it is not recorded)."""
+        """The action that this event asks for, and whether it is a hot key's stroke (then it is not
+        recorded).
+        """
         if event.kind == "held":
             self._held = set(event.names)
             return None, False
@@ -71,23 +76,24 @@ class HotKeys:
             return None, False
         if not event.down:
             self._held.discard(event.name)
-            if event.name in self._swallowed:
-                self._swallowed.discard(event.name)
+            if event.name in self.pressed:
+                self.pressed.discard(event.name)
                 return None, True
             return None, False
         again = event.name in self._held
         self._held.add(event.name)
-        if event.name in self._swallowed:
+        if event.name in self.pressed:
             return None, True
         held = frozenset(name for name, keys in MODIFIERS.items() if self._held & set(keys))
         for action, chord in self._chords.items():
             if not again and chord.key == event.name and chord.modifiers == held:
-                self._swallowed.add(event.name)
+                self.pressed.add(event.name)
                 return action, True
         return None, False
 
     def describe(self) -> str:
         """For people: ``start ctrl+shift+F9, ...``."""
         return ", ".join(
-            f"{action} {'+'.join((*sorted(chord.modifiers), chord.key))}" for action, chord in self._chords.items()
+            f"{action} {'+'.join((*sorted(chord.modifiers), chord.key))}"
+            for action, chord in self._chords.items()
         )

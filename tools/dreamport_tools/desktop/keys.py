@@ -1,7 +1,8 @@
-"""Names of physical keys: those of the browser's ``KeyboardEvent.code``, as a world's control schema has them.
+"""Names of physical keys: those of the browser's ``KeyboardEvent.code``, as a world's control schema has
+them.
 
-A key keeps its name whatever the keyboard's layout and whichever modifiers are held. Linux numbers keys as the PC's
-scan codes do, so one table serves evdev, X11 and Windows. https://www.w3.org/TR/uievents-code/
+A key keeps its name whatever the keyboard's layout and whichever modifiers are held. Linux numbers keys as
+the PC's scan codes do, so one table serves evdev, X11 and Windows. https://www.w3.org/TR/uievents-code/
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ _ROWS = {
     1: "Escape Digit1 Digit2 Digit3 Digit4 Digit5 Digit6 Digit7 Digit8 Digit9 Digit0 Minus Equal Backspace",
     15: "Tab KeyQ KeyW KeyE KeyR KeyT KeyY KeyU KeyI KeyO KeyP BracketLeft BracketRight Enter ControlLeft",
     30: "KeyA KeyS KeyD KeyF KeyG KeyH KeyJ KeyK KeyL Semicolon Quote Backquote ShiftLeft Backslash",
-    44: "KeyZ KeyX KeyC KeyV KeyB KeyN KeyM Comma Period Slash ShiftRight NumpadMultiply AltLeft Space CapsLock",
+    44: "KeyZ KeyX KeyC KeyV KeyB KeyN KeyM Comma Period Slash ShiftRight NumpadMultiply",
+    56: "AltLeft Space CapsLock",
     59: "F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 NumLock ScrollLock Numpad7 Numpad8 Numpad9 NumpadSubtract",
     75: "Numpad4 Numpad5 Numpad6 NumpadAdd Numpad1 Numpad2 Numpad3 Numpad0 NumpadDecimal",
     86: "IntlBackslash F11 F12",
@@ -33,16 +35,13 @@ _EXTENDED = {
 }  # fmt: skip
 """Scan codes of Windows that come with the extended flag."""
 
-_MACOS = dict(
-    enumerate(
-        (
-            "KeyA KeyS KeyD KeyF KeyH KeyG KeyZ KeyX KeyC KeyV IntlBackslash KeyB KeyQ KeyW KeyE KeyR KeyY KeyT "
-            "Digit1 Digit2 Digit3 Digit4 Digit6 Digit5 Equal Digit9 Digit7 Minus Digit8 Digit0 BracketRight KeyO "
-            "KeyU BracketLeft KeyI KeyP Enter KeyL KeyJ Quote KeyK Semicolon Backslash Comma Slash KeyN KeyM "
-            "Period Tab Space Backquote Backspace"
-        ).split()
-    )
-) | {
+_MACOS_FIRST = (
+    "KeyA KeyS KeyD KeyF KeyH KeyG KeyZ KeyX KeyC KeyV IntlBackslash KeyB KeyQ KeyW KeyE KeyR KeyY KeyT "
+    "Digit1 Digit2 Digit3 Digit4 Digit6 Digit5 Equal Digit9 Digit7 Minus Digit8 Digit0 BracketRight KeyO "
+    "KeyU BracketLeft KeyI KeyP Enter KeyL KeyJ Quote KeyK Semicolon Backslash Comma Slash KeyN KeyM "
+    "Period Tab Space Backquote Backspace"
+)
+_MACOS = dict(enumerate(_MACOS_FIRST.split())) | {
     53: "Escape", 54: "MetaRight", 55: "MetaLeft", 56: "ShiftLeft", 57: "CapsLock", 58: "AltLeft",
     59: "ControlLeft", 60: "ShiftRight", 61: "AltRight", 62: "ControlRight", 76: "NumpadEnter", 96: "F5",
     97: "F6", 98: "F7", 99: "F3", 100: "F8", 101: "F9", 103: "F11", 109: "F10", 111: "F12", 115: "Home",

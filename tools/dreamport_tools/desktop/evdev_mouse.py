@@ -1,0 +1,104 @@
+"""The mouse's own counts from the Linux kernel, where /dev/input may be read; keys and buttons from another
+source.
+
+Needs membership of the group ``input``, or a rule of udev. Events carry the kernel's monotonic time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import select
+import struct
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dreamport_tools.desktop.events import InputEvent, Put
+from dreamport_tools.desktop.source import InputSource
+
+_EVIOCSCLOCKID = 0x400445A0  # _IOW('E', 0xa0, int): linux/input.h
+_EV_SYN, _EV_REL, _REL_X, _REL_Y = 0, 2, 0, 1
+_STOP_S = 0.2
+
+
+def readable_mice() -> list[Any]:
+    """Devices with relative motion that this user may read, opened; none where python-evdev is missing."""
+    try:
+        import evdev  # noqa: PLC0415
+    except ImportError:
+        return []
+    mice = []
+    for path in evdev.list_devices():
+        with contextlib.suppress(OSError):
+            device = evdev.InputDevice(path)
+            if {_REL_X, _REL_Y} <= set(device.capabilities().get(_EV_REL, ())):
+                fcntl.ioctl(device.fd, _EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
+                mice.append(device)
+            else:
+                device.close()
+    return mice
+
+
+def motions(events: Iterable[Any]) -> list[InputEvent]:
+    """Kernel events as motion: what comes between two reports of a device is one."""
+    found, dx, dy = [], 0.0, 0.0
+    for event in events:
+        if event.type == _EV_REL and event.code == _REL_X:
+            dx += event.value
+        elif event.type == _EV_REL and event.code == _REL_Y:
+            dy += event.value
+        elif event.type == _EV_SYN and (dx or dy):
+            time_ns = event.sec * 1_000_000_000 + event.usec * 1_000
+            found.append(InputEvent(time_ns, "move", dx=dx, dy=dy))
+            dx = dy = 0.0
+    return found
+
+
+class EvdevMouse:
+    """``others`` with the motion of ``mice``."""
+
+    def __init__(self, others: InputSource, mice: Sequence[Any]) -> None:
+        self._others, self._mice = others, list(mice)
+        self.keys, self.mouse = others.keys, f"evdev: {', '.join(str(mouse.name) for mouse in mice)}"
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, put: Put) -> None:
+        """Begin both."""
+        self._others.start(put)
+        self._thread = threading.Thread(target=self._run, args=(put,), name="evdev", daemon=True)
+        self._thread.start()
+
+    def snapshot(self) -> None:
+        """Put what is held."""
+        self._others.snapshot()
+
+    def close(self) -> None:
+        """Stop both."""
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join()
+        for mouse in self._mice:
+            with contextlib.suppress(OSError):
+                mouse.close()
+        self._others.close()
+
+    def _run(self, put: Put) -> None:
+        waiting: dict[int, list[Any]] = {mouse.fd: [] for mouse in self._mice}
+        by_descriptor = {mouse.fd: mouse for mouse in self._mice}
+        while not self._end.is_set() and by_descriptor:
+            for descriptor in select.select(list(by_descriptor), [], [], _STOP_S)[0]:
+                try:
+                    waiting[descriptor] += by_descriptor[descriptor].read()
+                except BlockingIOError:
+                    continue
+                except OSError:  # unplugged
+                    del by_descriptor[descriptor]
+                    continue
+                reports = waiting[descriptor]
+                whole = max((i + 1 for i, event in enumerate(reports) if event.type == _EV_SYN), default=0)
+                for event in motions(reports[:whole]):
+                    put(event)
+                del reports[:whole]
