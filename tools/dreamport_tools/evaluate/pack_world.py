@@ -14,6 +14,7 @@ from dreamport.generator.motion import settled
 from dreamport.generator.types import FrameControl, GeneratedFrame
 from dreamport.geometry import Pose
 from dreamport.worlds import Start, ViewsBuilder, WorldPack
+from dreamport.worlds.buttons import buttons_of
 from dreamport.worlds.manifest import DepthRange
 from dreamport.worlds.views import parse_start
 from dreamport_tools.evaluate.recording import Recording
@@ -136,7 +137,7 @@ def check_fits(pack: WorldPack, info: DatasetInfo) -> None:
     names = [button.name for button in manifest.controls.buttons]
     pairs = (
         ("frame size", (info.width, info.height), (manifest.frame.width, manifest.frame.height)),
-        ("buttons", [_plain(name) for name in info.buttons], [_plain(name) for name in names]),
+        ("buttons", [button["name"] for button in buttons_of(info.buttons)], names),
     )
     for what, recorded, wanted in pairs:
         if recorded != wanted:
@@ -144,10 +145,6 @@ def check_fits(pack: WorldPack, info: DatasetInfo) -> None:
                 f"the recordings have {what} {recorded} and world {manifest.name} has {wanted}; "
                 "evaluate it on recordings of its own level"
             )
-
-
-def _plain(button: str) -> str:
-    return button.lower().removeprefix("move_")
 
 
 def _look(recording: Recording, row: int) -> tuple[float, float]:
