@@ -13,6 +13,7 @@ from dreamport.cli.data import data
 from dreamport.cli.doctor import doctor
 from dreamport.cli.evaluate import evaluate
 from dreamport.cli.export import export
+from dreamport.cli.import_ import import_
 from dreamport.cli.output import EXIT_CODE, print_error
 from dreamport.cli.play import play
 from dreamport.cli.ps import ps
@@ -46,6 +47,7 @@ def build_app() -> typer.Typer:
     app.add_typer(bench, rich_help_panel=CHECKING)
     app.command(rich_help_panel=CHECKING)(evaluate)
     app.add_typer(capture, rich_help_panel=MAKING)
+    app.add_typer(import_, rich_help_panel=MAKING)
     app.command(rich_help_panel=MAKING)(caption)
     app.add_typer(data, rich_help_panel=MAKING)
     app.command(rich_help_panel=MAKING, context_settings=PASS_ON)(train)

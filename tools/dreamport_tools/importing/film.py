@@ -105,12 +105,17 @@ class Film:
                 f"{newest:.1f} s; what can be read is imported, copy it again for the rest"
             )
 
-    def on_grid(self, rate: float, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Shown]]:
+    def on_grid(
+        self, rate: float, start: int = 0, end: int | None = None, times: list[float] | None = None
+    ) -> Iterator[tuple[int, Shown]]:
         """Moments ``start`` to ``end`` of a grid of ``rate`` a second, each with the picture nearest in time.
-        A moment for which there is no picture within a quarter of a second is left out.
+        A moment for which there is no picture within a quarter of a second is left out. ``times`` is given the
+        time stamps of all pictures on the way.
         """
         moment, before = start, None
         for shown in self.pictures(start / rate):
+            if times is not None:
+                times.append(shown.time)
             while before is not None and (end is None or moment < end):
                 at = moment / rate
                 if at > shown.time:
@@ -119,8 +124,6 @@ class Film:
                 if abs(near.time - at) <= max(SLACK_S, 0.5 / rate):
                     yield moment, near
                 moment += 1
-            if before is None and shown.time > moment / rate:
-                moment = int(np.ceil(shown.time * rate - 1e-6)) if start == 0 else moment
             if end is not None and moment >= end:
                 return
             before = shown

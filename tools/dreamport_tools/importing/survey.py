@@ -1,0 +1,101 @@
+"""One look at a whole video, small: where shots begin and end, how it moves, how bright it is, where it writes.
+
+Shots: PySceneDetect's adaptive detector, which compares a picture's change with that of its neighbours, so
+that a fast turn of the camera is no cut. Motion: dense inverse search flow (Kroeger et al., ECCV 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamport_tools.importing.film import Film, rate_of
+from dreamport_tools.importing.writing import strokes_of, text_share
+
+SMALL_WIDTH = 192
+TEXT_WIDTH = 480
+TEXT_EVERY_S = 0.5
+CUT_RATIO, CUT_CHANGE = 4.0, 18.0
+REPEATED = 0.35
+"""Pictures whose brightness differs by less, on average, are the same picture twice."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """``N`` moments of a video's grid that have a picture. ``moment [N]`` their numbers; ``brightness [N]`` mean
+    and ``contrast [N]`` standard deviation, 0 to 255; ``motion [N]`` median flow since the picture before in
+    shares of the width, NaN after a cut; ``repeated [N]``: it is the picture before again; ``text [N]``: share of
+    the picture that is writing, NaN where it was not looked at; ``width [N]`` and ``height [N]`` of the source.
+    ``cuts``: indices (0 to N) at which shots begin. ``rate``: the source's own, by its time stamps.
+    """
+
+    moment: NDArray[np.int64]
+    brightness: NDArray[np.float64]
+    contrast: NDArray[np.float64]
+    motion: NDArray[np.float64]
+    repeated: NDArray[np.bool_]
+    text: NDArray[np.float64]
+    width: NDArray[np.int64]
+    height: NDArray[np.int64]
+    cuts: tuple[int, ...]
+    rate: float
+
+
+def survey(film: Film, rate: float, told: Callable[[int], None]) -> Survey:
+    """Look at the whole film on a grid of ``rate`` moments a second. ``told`` hears how many are done."""
+    from scenedetect import AdaptiveDetector, FrameTimecode
+
+    detector = AdaptiveDetector(
+        adaptive_threshold=CUT_RATIO, min_content_val=CUT_CHANGE, min_scene_len=max(2, round(0.3 * rate))
+    )
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    rows: list[tuple[Any, ...]] = []
+    cuts = {0}
+    before: NDArray[np.uint8] | None = None
+    strokes: NDArray[np.uint8] | None = None
+    times: list[float] = []
+    last_size: tuple[int, int] | None = None
+    text_every = max(1, round(TEXT_EVERY_S * rate))
+    for moment, shown in film.on_grid(rate, times=times):
+        number, (width, height) = len(rows), shown.size
+        small_height = max(2, round(SMALL_WIDTH * height / width))
+        rgb = shown.rgb(SMALL_WIDTH, small_height)
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        bgr = np.ascontiguousarray(rgb[..., ::-1])
+        # The detector counts pictures, not moments: a gap is a cut anyway.
+        for cut in detector.process_frame(FrameTimecode(number, fps=rate), bgr):
+            cuts.add(cut.frame_num)
+        if rows and (moment != rows[-1][0] + 1 or last_size != (width, height)):
+            cuts.add(number)
+        last_size = (width, height)
+        motion, repeated = np.nan, False
+        if before is not None and before.shape == grey.shape:
+            repeated = float(cv2.absdiff(before, grey).mean()) < REPEATED
+            way = flow.calc(before, grey, None)
+            motion = float(np.median(np.linalg.norm(way, axis=2))) / SMALL_WIDTH
+        text = np.nan
+        if number % text_every == 0:
+            large = cv2.cvtColor(shown.rgb(TEXT_WIDTH, max(2, round(TEXT_WIDTH * height / width))), cv2.COLOR_RGB2GRAY)
+            newest = strokes_of(large)
+            if strokes is not None and strokes.shape == newest.shape:
+                text = text_share(strokes & newest)
+            strokes = newest
+        rows.append((moment, float(grey.mean()), float(grey.std()), motion, repeated, text, width, height))
+        before = grey
+        told(len(rows))
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    moment, brightness, contrast, motion, repeated, text, width, height = columns
+    moving = np.array(motion, np.float64)
+    for cut in cuts:
+        if cut < len(moving):
+            moving[cut] = np.nan
+    return Survey(
+        np.array(moment, np.int64), np.array(brightness), np.array(contrast), moving, np.array(repeated, np.bool_),
+        np.array(text, np.float64), np.array(width, np.int64), np.array(height, np.int64),
+        tuple(sorted(cut for cut in cuts if cut < len(rows))), rate_of(np.array(times)),
+    )  # fmt: skip
