@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from dreamport.errors import DatasetError
 from dreamport.models.codec import Encoder
+from dreamport_training.conditions import Look
 from dreamport_training.data.baked import Baked, hole_masks
 
 HINT_VARIANTS = 3  # whole, with holes, none
@@ -48,7 +50,8 @@ def bake_latents(data: Baked, encoder: Encoder, folder: Path, seed: int, device:
 @dataclass(frozen=True)
 class Clips:
     """``latent [B, T, C, h, w]``, ``rays [B, T, 6, h, w]``, ``control [B, T, A]``, ``reprojected [B, T, C +
-    1, h, w]``, ``frames [B, T]``, ``prompt [B, P]`` (zero width in a world without prompts)."""
+    1, h, w]``, ``frames [B, T]``, ``prompt [B, T, P]`` (zero width in a world without prompts), ``look [B, T,
+    G]``: what its pictures were dressed in (likewise)."""
 
     latent: Tensor
     rays: Tensor
@@ -56,13 +59,59 @@ class Clips:
     reprojected: Tensor
     frames: NDArray[np.int64]
     prompt: Tensor
+    look: Look
+
+    def part(self, begin: int, end: int | None = None) -> Clips:
+        """The clips' frames from ``begin`` up to ``end``."""
+        cut = slice(begin, end)
+        return replace(
+            self,
+            latent=self.latent[:, cut],
+            rays=self.rays[:, cut],
+            control=self.control[:, cut],
+            reprojected=self.reprojected[:, cut],
+            frames=self.frames[:, cut],
+            prompt=self.prompt[:, cut],
+            look=self.look[:, cut],
+        )
+
+
+@dataclass(frozen=True)
+class Told:
+    """Clips under what they are told: ``latent [B, T, C, h, w]``, ``look [B, T, G]``, ``prompt [B,
+    T, P]``."""
+
+    latent: NDArray[np.float32]
+    look: Look
+    prompt: Tensor
+
+
+def untold(latent: NDArray[np.float32]) -> Told:
+    """Clips of a world without prompts."""
+    batch, frames = latent.shape[:2]
+    return Told(latent, np.zeros((batch, frames, 0), np.int8), torch.zeros(batch, frames, 0))
+
+
+class ClipPrompts(Protocol):
+    """Tells clips something: :class:`dreamport_training.prompts.ClipPrompts`."""
+
+    def of(
+        self,
+        index: NDArray[np.int64],
+        latent: NDArray[np.float32],
+        size: int,
+        part: slice,
+        rng: np.random.Generator,
+    ) -> Told:
+        """For the clips ``part`` of a batch of ``size``: frames ``index [B, T]``, latents as captured."""
+        ...
 
 
 class LatentClips:
-    """Random clips of baked latents."""
+    """Random clips of baked latents, and what they are told where ``prompts`` say so."""
 
-    def __init__(self, data: Baked, folder: Path, frames: int) -> None:
-        self.data, self.folder, self.frames = data, folder, frames
+    def __init__(self, data: Baked, folder: Path, frames: int, prompts: ClipPrompts | None = None) -> None:
+        self.data, self.folder, self.frames, self.prompts = data, folder, frames, prompts
         self.latents = np.load(folder / "latents.npy", mmap_mode="r")
         self.hints = np.load(folder / "hints.npy", mmap_mode="r")
         self.starts = data.clip_starts(frames)
@@ -74,7 +123,7 @@ class LatentClips:
 
     def of_length(self, frames: int) -> LatentClips:
         """The same data in clips of another length. Raises ``DatasetError`` when no run is that long."""
-        return self if frames == self.frames else LatentClips(self.data, self.folder, frames)
+        return self if frames == self.frames else LatentClips(self.data, self.folder, frames, self.prompts)
 
     def batch(
         self, size: int, rng: np.random.Generator, device: str | torch.device, rows: slice | None = None
@@ -87,11 +136,14 @@ class LatentClips:
         control = self.data.control[index].copy()
         control[(rng.random(size) < 0.1)[part]] = 0.0
         hint = np.stack([[self.hints[i, v] for i in row] for row, v in zip(index, variant, strict=True)])
+        latent = self.latents[index].astype(np.float32)
+        told = self.prompts.of(index, latent, size, part, rng) if self.prompts is not None else untold(latent)
         return Clips(
-            torch.from_numpy(self.latents[index].astype(np.float32)).to(device),
+            torch.from_numpy(told.latent).to(device),
             torch.from_numpy(np.ascontiguousarray(self.data.rays[index]).astype(np.float32)).to(device),
             torch.from_numpy(control).to(device),
             torch.from_numpy(hint.astype(np.float32)).to(device),
             index,
-            torch.zeros(len(index), 0, device=device),
+            told.prompt.to(device),
+            told.look,
         )

@@ -1,65 +1,77 @@
-"""Causal stage: the block-causal transformer by diffusion forcing with context noise."""
+"""Causal stage: the block-causal transformer, from the teacher, by diffusion forcing and teacher forcing."""
 
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
-import numpy as np
 import torch
+from torch import Tensor
 
-from dreamport.models.dit import CausalDiT, DiTConfig
+from dreamport.models.dit import CausalDiT
+from dreamport_training.architecture import taken_over, transformer_config
 from dreamport_training.data.latents import LatentClips
+from dreamport_training.loop import Learner, Loop, Metrics, Step
 from dreamport_training.objectives.flow import flow_matching_loss, noised
-from dreamport_training.objectives.forcing import diffusion_forcing_sigmas
-from dreamport_training.runs import Stage
+from dreamport_training.objectives.forcing import (
+    diffusion_forcing_sigmas,
+    teacher_forcing_sigmas,
+    velocity_weights,
+)
+from dreamport_training.run import Run
+from dreamport_training.stages.draws import Draws, mean_where
+from dreamport_training.stages.experts import Experts
+from dreamport_training.stages.optimisers import optimisers_of
+from dreamport_training.stages.strips import played_strip
 
 
-def optimisers_of(model: CausalDiT, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon on the blocks' matrices, AdamW on everything else (reference recipe of small video
-    transformers)."""
-    matrices = [p for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2]
-    chosen = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
-    return [
-        torch.optim.Muon(matrices, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
-
-
-def train_causal(
-    clips: LatentClips,
-    folder: Path,
-    config: DiTConfig,
-    *,
-    steps: int,
-    batch: int,
-    rate: float,
-    seed: int,
-    device: str = "cpu",
-) -> CausalDiT:
-    """Diffusion forcing; gives the averaged model."""
-    torch.manual_seed(seed)
-    model = CausalDiT(config).to(device)
+def train_causal(run: Run, clips: LatentClips, teacher: Experts | None = None) -> CausalDiT:
+    """A ``forcing_share`` of the clips have a past at the context's noise and a noisy last frame (teacher
+    forcing), the others a level for every frame (diffusion forcing). Begins from the teacher's upper expert,
+    or from nothing. Gives the averaged model, saved as ``denoise_causal``.
+    """
+    section, context_sigma = run.config.causal, run.config.model.context_sigma
+    torch.manual_seed(run.seed)
+    config = transformer_config(run.config, clips)
+    model = CausalDiT(config) if teacher is None else taken_over(teacher.high, config)
     average = copy.deepcopy(model).requires_grad_(False)
-    stage = Stage("causal", folder, {"dit": model}, {"dit": average}, optimisers_of(model, rate), steps, rate)
-    stage.resume()
+    methods = ("clip", "step")
+    model, average = run.parallel.prepare(model, methods), run.parallel.prepare(average, methods)
+    draws = Draws(run, section.batch)
+    lengths = {phase.frames: clips.of_length(phase.frames) for phase in section.phases}
 
-    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        c = clips.batch(batch, np.random.default_rng((seed, step)), device)
-        generator = torch.Generator().manual_seed(seed * 104729 + step)
-        sigma = diffusion_forcing_sigmas(batch, clips.frames, 0.4, generator).to(device)
-        noise = torch.randn(c.latent.shape, generator=generator).to(device)
-        with torch.autocast(device, torch.bfloat16):
-            velocity = model.clip(noised(c.latent, noise, sigma), sigma, c.rays, c.control, c.reprojected)
+    def loss_of(step: Step) -> tuple[Tensor, Metrics]:
+        phase, generator, batch = section.phase(step.number), step.generator, section.batch
+        c = draws.clips(lengths[phase.frames], step)
+        forced = torch.rand(batch, generator=generator) < section.forcing_share
+        sigma = torch.where(
+            forced[:, None],
+            teacher_forcing_sigmas(batch, phase.frames, context_sigma, generator, phase.shift),
+            diffusion_forcing_sigmas(batch, phase.frames, section.context_share, generator, phase.shift),
+        )
+        sigma = draws.own(sigma)
+        noise = draws.noise(c.latent.shape[1:], step)
+        with run.autocast():
+            velocity = model.clip(
+                noised(c.latent, noise, sigma), sigma, c.rays, c.control, c.reprojected, c.prompt
+            )
         each = flow_matching_loss(velocity.float(), c.latent, noise)
-        # Nearly clean frames have an easy, noisy target; they are there as context.
-        weight = (sigma / 0.3).clamp(0.1, 1.0)
-        loss = (each * weight).sum() / weight.sum()
-        first_step = sigma > 0.999
-        at_one = float(each[first_step].mean().detach()) if bool(first_step.any()) else float("nan")
-        return loss, {"loss_at_1": at_one}
+        loss = run.parallel.mean(each, velocity_weights(sigma))
+        return loss, {"loss_at_1": mean_where(each, sigma > 0.999), "frames": float(phase.frames)}
 
-    for _ in stage.train(loss_of):
-        pass
-    return average.eval()
+    loop = Loop(
+        run,
+        "causal",
+        modules={"dit": model},
+        averages={"dit": average},
+        learners=[Learner("dit", optimisers_of(model, section.rate), loss_of)],
+        steps=section.steps,
+        rate=section.rate,
+        warmup=section.warmup,
+        decay=section.decay,
+    )
+    loop.resume()
+    loop.run(played_strip(run, clips, average))
+    run.save("denoise", average, config, "denoise_causal")
+    finished = run.load("denoise", "denoise_causal")
+    assert isinstance(finished, CausalDiT)
+    return finished

@@ -3,67 +3,92 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from dreamport.models.codec import CodecConfig, Decoder, Encoder
+from dreamport.errors import DatasetError
+from dreamport.models.codec import Decoder, Encoder
 from dreamport_training.data.baked import Baked, hole_masks
+from dreamport_training.loop import Learner, Loop, Metrics, Step
 from dreamport_training.objectives.codec import picture_loss
-from dreamport_training.runs import Stage
+from dreamport_training.run import Run
+from dreamport_training.stages.draws import Draws
+
+LATENT_NOISE = 0.05
+"""On the latent in front of the decoder, so that it bears what the transformer gets wrong."""
 
 
-def train_codec(
-    data: Baked,
-    folder: Path,
-    config: CodecConfig,
-    *,
-    steps: int,
-    batch: int,
-    crop: tuple[int, int],
-    rate: float,
-    seed: int,
-    device: str = "cpu",
-) -> tuple[Encoder, Decoder]:
-    """Train both halves together and fix the latent's normalisation. Gives the averaged modules."""
-    torch.manual_seed(seed)
-    encoder, decoder = Encoder(config).to(device), Decoder(config).to(device)
-    modules: dict[str, torch.nn.Module] = {"encoder": encoder, "decoder": decoder}
-    averages = {k: copy.deepcopy(m).requires_grad_(False) for k, m in modules.items()}
-    parameters = [*encoder.parameters(), *decoder.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    stage = Stage("codec", folder, modules, averages, [optimiser], steps, rate)
-    stage.resume()
+def train_codec(run: Run, data: Baked) -> tuple[Encoder, Decoder]:
+    """Train both halves together and fix the latent's normalisation. Gives the averaged modules, saved as
+    ``encode`` and ``decode_codec``. Raises ``DatasetError`` when the pictures are smaller than the crop."""
+    section = run.config.codec
+    crop, config = section.crop, section.architecture
     height, width = data.colour.shape[1], data.colour.shape[2]
+    if height < crop[0] or width < crop[1]:
+        raise DatasetError(
+            f"codec.crop is {crop[0]} x {crop[1]}, but the pictures are {height} x {width}; "
+            "give a smaller crop"
+        )
+    torch.manual_seed(run.seed)
+    encoder, decoder = Encoder(config), Decoder(config)
+    modules: dict[str, torch.nn.Module] = {"encoder": encoder, "decoder": decoder}
+    averages = {k: run.parallel.prepare(copy.deepcopy(m).requires_grad_(False)) for k, m in modules.items()}
+    modules = {k: run.parallel.prepare(m) for k, m in modules.items()}
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=section.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    draws = Draws(run, section.batch)
+    depth_weight = 1.0 if data.has_depth else 0.0
+    latent_shape = (config.latent_channels, crop[0] // 8, crop[1] // 8)
 
-    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        rng = np.random.default_rng((seed, step))
+    def loss_of(step: Step) -> tuple[Tensor, Metrics]:
+        rng = step.rng
         top = int(rng.integers(0, (height - crop[0]) // 8 + 1)) * 8
         left = int(rng.integers(0, (width - crop[1]) // 8 + 1)) * 8
-        p = data.pictures(rng.integers(0, len(data), batch), (top, left, *crop))
-        holes = hole_masks(batch, *crop, torch.Generator().manual_seed(seed * 7919 + step))
-        torch.manual_seed(seed * 104729 + step)
-        colour, depth = p.colour.to(device), p.inverse_depth.to(device)
-        hints = (p.hint_colour.to(device), p.hint_inverse_depth.to(device), (p.hint_valid * holes).to(device))
-        with torch.autocast(device, torch.bfloat16):
+        frames = rng.integers(0, len(data), section.batch)[draws.rows]
+        p = data.pictures(frames, (top, left, *crop))
+        holes = hole_masks(section.batch, *crop, step.generator)[draws.rows]
+        colour, depth = p.colour.to(run.device), p.inverse_depth.to(run.device)
+        hints = (p.hint_colour, p.hint_inverse_depth, p.hint_valid * holes)
+        with run.autocast():
             latent = encoder(colour, depth)["latent"]
-            out = decoder(latent + 0.05 * torch.randn_like(latent), *hints)
+            noise = LATENT_NOISE * draws.noise(latent_shape, step)
+            out = decoder(latent + noise, *(h.to(run.device) for h in hints))
         made = out["colour"].float()
         error = (made.detach() - colour).square().mean(dim=(1, 2, 3))
         psnr = float((-10.0 * torch.log10(error + 1e-8)).mean())
-        return picture_loss(made, out["inverse_depth"].float(), colour, depth), {"psnr": psnr}
+        loss = picture_loss(made, out["inverse_depth"].float(), colour, depth, depth_weight)
+        return run.parallel.mean(loss[None]), {"psnr": psnr}
 
-    for _ in stage.train(loss_of):
-        pass
-    average_encoder, average_decoder = averages["encoder"], averages["decoder"]
-    assert isinstance(average_encoder, Encoder) and isinstance(average_decoder, Decoder)
-    normalise_latents(average_encoder, average_decoder, data, seed, device)
-    return average_encoder.eval(), average_decoder.eval()
+    loop = Loop(
+        run,
+        "codec",
+        modules=modules,
+        averages=averages,
+        learners=[Learner("codec", [optimiser], loss_of)],
+        steps=section.steps,
+        rate=section.rate,
+        warmup=section.warmup,
+        decay=section.decay,
+    )
+    loop.resume()
+    loop.run()
+    names = {"encoder": ("encode", "encode"), "decoder": ("decode", "decode_codec")}
+    for key, (graph, name) in names.items():
+        run.save(graph, averages[key], config, name)
+    whole_encoder, whole_decoder = (run.load(graph, name) for graph, name in names.values())
+    assert isinstance(whole_encoder, Encoder) and isinstance(whole_decoder, Decoder)
+    normalise_latents(whole_encoder, whole_decoder, data, run.seed, run.device)
+    for module, (graph, name) in zip((whole_encoder, whole_decoder), names.values(), strict=True):
+        run.save(graph, module, config, name)
+    return whole_encoder, whole_decoder
 
 
 @torch.no_grad()
-def normalise_latents(encoder: Encoder, decoder: Decoder, data: Baked, seed: int, device: str) -> None:
+def normalise_latents(
+    encoder: Encoder, decoder: Decoder, data: Baked, seed: int, device: torch.device
+) -> None:
     """Set both halves' mean and deviation from 256 frames, so that the latent has unit variance in every
     channel."""
     encoder.mean.zero_()
