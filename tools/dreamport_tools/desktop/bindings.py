@@ -12,7 +12,8 @@ from dreamport_tools.desktop.keys import CONTROL_NAMES
 MAX_BUTTONS = 32
 DEFAULT = (
     "forward=KeyW,ArrowUp backward=KeyS,ArrowDown left=KeyA right=KeyD turn_left=ArrowLeft "
-    "turn_right=ArrowRight jump=Space crouch=ControlLeft,KeyC sprint=ShiftLeft use=KeyE reload=KeyR fire=MouseLeft aim=MouseRight"
+    "turn_right=ArrowRight "
+    "jump=Space crouch=ControlLeft,KeyC sprint=ShiftLeft use=KeyE reload=KeyR fire=MouseLeft aim=MouseRight"
 )
 """What most first-person games have."""
 
@@ -25,7 +26,7 @@ class Bindings:
 
     @staticmethod
     def parse(text: str) -> Bindings:
-        """From ``name=KEY,KEY name=KEY``. Raises ``CaptureError`` for a key that is unknown or bound twice."""
+        """From ``name=KEY,KEY name=KEY``. Raises ``CaptureError`` for a key unknown or bound twice."""
         buttons: dict[str, tuple[str, ...]] = {}
         bound: dict[str, str] = {}
         for part in text.split():

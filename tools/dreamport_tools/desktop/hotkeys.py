@@ -51,7 +51,7 @@ class HotKeys:
 
     @staticmethod
     def parse(text: str) -> HotKeys:
-        """From ``start=ctrl+shift+F9 stop=...``; what is left out keeps its default. Raises ``CaptureError``."""
+        """From ``start=ctrl+shift+F9 stop=...``; what is left out is as usual. Raises ``CaptureError``."""
         chords: dict[Action, Chord] = {}
         for part in (*DEFAULT.split(), *text.split()):
             name, _, keys = part.partition("=")

@@ -20,7 +20,7 @@ DARK = 8
 
 @dataclass
 class Quality:
-    """Counts of a run. ``state``: ``recording``, ``paused: why``, ``waiting``; ``remark``: what looks wrong."""
+    """Counts of a run. ``state``: ``recording``, ``paused: why``, ``waiting``; ``remark``: what is wrong."""
 
     state: str = "waiting"
     remark: str = ""

@@ -91,7 +91,7 @@ class Recorder:
         self.quality = Quality()
 
     def run(self) -> Summary:
-        """Record. Raises ``CaptureError`` and ``DatasetError``; what was recorded until then is an episode."""
+        """Record. Raises ``CaptureError`` and ``DatasetError``; what was recorded by then is an episode."""
         self._desktop.input.start(self._inbox.append)
         grid = Grid(self._clock.now_ns(), self._settings.fps)
         try:

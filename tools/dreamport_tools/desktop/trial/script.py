@@ -11,13 +11,13 @@ from typing import Any
 from dreamport_tools.desktop.grid import SECOND_NS
 from dreamport_tools.desktop.keys import MOUSE_BUTTONS, x11_keycode
 
-KEYS = ("KeyW", "KeyA", "KeyS", "KeyD", "Space", "ShiftLeft", "ControlLeft", "KeyE", "ArrowUp", "ArrowLeft")
+KEYS = ("KeyW", "KeyA", "KeyS", "KeyD", "Space", "ShiftLeft", "ControlLeft", "KeyE", "ArrowUp")
 BUTTONS = {name: number for number, name in MOUSE_BUTTONS.items() if number in (1, 3)}
 
 
 @dataclass(frozen=True)
 class Given:
-    """An event that was given: kind and content as ``InputEvent`` has them, and the times around giving it."""
+    """An event that was given: content as in ``InputEvent``, and the times around giving it."""
 
     kind: str
     name: str
@@ -98,7 +98,7 @@ class Player:
 
     def focus(self, title: str) -> None:
         """Give the keyboard to the window of that title, as a window manager would."""
-        from Xlib import X  # type: ignore[import-untyped]  # noqa: PLC0415
+        from Xlib import X  # noqa: PLC0415
 
         for window in self._display.screen().root.query_tree().children:
             if window.get_wm_name() == title:

@@ -52,7 +52,9 @@ class XInput2:
         for extension in (ge.extname, xinput.extname):
             if not self._display.has_extension(extension):
                 raise CaptureError(f"this X server lacks the extension {extension!r}; use --input pynput")
-        self._display.xinput_query_version()
+        # Up to 2.0, which is what python-xlib asks for, a pointer grab keeps raw events from everybody else.
+        opcode = self._display.display.get_extension_major(xinput.extname)
+        xinput.XIQueryVersion(display=self._display.display, opcode=opcode, major_version=2, minor_version=2)
         mask = sum(1 << kind for kind in _RAW)
         self._display.screen().root.xinput_select_events([(_ALL_MASTERS, mask)])
         self._display.sync()
