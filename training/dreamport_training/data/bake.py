@@ -27,7 +27,7 @@ from dreamport_training.data.frames import (
     write_tables,
 )
 from dreamport_training.data.hints import build_bank, hint_jobs, reproject
-from dreamport_training.data.journal import Journal, Settings, check_same, read_journal
+from dreamport_training.data.journal import RANGE, Journal, Settings, check_same, read_journal
 from dreamport_training.data.sizing import Sizing, sizing_of
 from dreamport_training.data.spread import Spread
 
@@ -120,7 +120,9 @@ def bake(
     with room_for("the index"):
         index = {
             "frames": result.frames, "episodes": result.episodes, "left_out": result.left_out, "split": split,
-            "near_m": settings.near_m, "pose": settings.pose, "depth": settings.depth,
+            "near_m": settings.near_m, "pose": settings.pose, "depth": settings.depth, "name": info.name,
+            "licence": info.licence, "frame_rate": info.frame_rate, "buttons": list(info.buttons),
+            "keys": info.source.get("keys", {}), "look_max_deg": info.look_max_deg,
         }  # fmt: skip
         part = folder / "index.json.part"
         part.write_text(json.dumps(index))
@@ -219,16 +221,20 @@ def _decode(
     with room_for("empty arrays"):
         create_arrays(folder, settings, journal.frames)
     jobs = [
-        DecodeJob(dataset.path, folder, settings, sizing, place_of.get(number, -1), number, at, frames)
+        DecodeJob(
+            dataset.path, folder, settings, sizing, place_of.get(number, -1), number, at, frames, begin,
+            min(frames, begin + RANGE),
+        )
         for number, (at, frames) in journal.places().items()
-        if number not in journal.decoded and number not in journal.bad
-    ]
+        for _, begin in journal.ranges(number)
+        if (number, begin) not in journal.decoded and number not in journal.bad
+    ]  # fmt: skip
     for job, problem in _shown(spread.run(decode, jobs), len(jobs), "decode"):
-        if problem:
+        if problem and job.number not in journal.bad:
             _say_left_out(job.number, problem, say)
             journal = replace(journal, bad={**journal.bad, job.number: problem})
-        else:
-            journal = replace(journal, decoded=journal.decoded | {job.number})
+        elif not problem:
+            journal = replace(journal, decoded=journal.decoded | {(job.number, job.begin)})
         with room_for("the journal"):
             journal.write(folder)
     _check_any(dataset, journal)
@@ -251,12 +257,12 @@ def _close_gaps(folder: Path, journal: Journal) -> Journal:
     journal = journal.closed()
     journal.write(folder)
     for number, (at, frames) in journal.places().items():
-        if number in journal.decoded:
+        if before[number][0] == at:
             continue
         for name in pictures:
             with Column(folder / f"{name}.npy") as column:
                 column.move(before[number][0], at, frames)
-        journal = replace(journal, decoded=journal.decoded | {number})
+        journal = replace(journal, decoded=journal.decoded.union(journal.ranges(number)))
         journal.write(folder)
     for name in names:
         shorten_column(folder / f"{name}.npy", journal.frames)

@@ -56,8 +56,8 @@ def create_arrays(folder: Path, settings: Settings, frames: int) -> None:
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """One episode: ``place`` in the data set at ``data`` (-1: it is gone), and its rows in the arrays:
-    ``frames`` from ``at``."""
+    """Rows ``begin`` to ``end`` of an episode of ``frames`` frames: the ``place``-th in the data set at
+    ``data`` (-1: it is gone). Its first row stands ``at`` in the arrays."""
 
     data: Path
     folder: Path
@@ -67,10 +67,12 @@ class DecodeJob:
     number: int
     at: int
     frames: int
+    begin: int
+    end: int
 
 
 def decode(job: DecodeJob) -> str:
-    """Write an episode's pictures and rays; gives why the episode cannot be used, or nothing.
+    """Write a part of an episode's pictures and rays; gives why the episode cannot be used, or nothing.
 
     Raises ``DiskFullError``.
     """
@@ -103,7 +105,7 @@ def _write_frames(job: DecodeJob, episode: Episode, columns: dict[str, Column]) 
     settings, sizing = job.settings, job.sizing
     cameras = sizing.cameras(episode.cameras)
     posed = has_pose(episode, settings)
-    for i in range(len(episode)):
+    for i in range(job.begin, job.end):
         row = job.at + i
         colour = episode.colour(i)
         _check_size(colour, sizing, episode.index, i, "picture")

@@ -11,6 +11,11 @@ from typing import Any
 from dreamport.errors import DatasetError
 
 NAME = "bake.json"
+RANGE = 500
+"""Frames that are decoded in one go: an episode of an hour is many pieces of work."""
+
+Range = tuple[int, int]
+"""An episode's number and the first row of a part of it."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,14 @@ class Settings:
 class Journal:
     """``episodes``: number and frames of every episode of the plan, in order. ``left_out``: number to reason,
     of those that have no rows; ``bad``: of those that turned out bad when they were decoded and whose rows
-    are a gap in the arrays. ``decoded``: numbers of episodes whose frames are there. ``hints``: first frames of
-    ranges that are reprojected."""
+    are a gap in the arrays. ``decoded``: episode and first row of the ranges whose frames are there.
+    ``hints``: first frames of ranges that are reprojected."""
 
     settings: Settings
     episodes: tuple[tuple[int, int], ...]
     left_out: dict[int, str] = field(default_factory=dict)
     bad: dict[int, str] = field(default_factory=dict)
-    decoded: frozenset[int] = frozenset()
+    decoded: frozenset[Range] = frozenset()
     hints: frozenset[int] = frozenset()
 
     def places(self) -> dict[int, tuple[int, int]]:
@@ -58,6 +63,11 @@ class Journal:
                 at += frames
         return places
 
+    def ranges(self, number: int) -> list[Range]:
+        """The parts of an episode."""
+        frames = self.places()[number][1]
+        return [(number, begin) for begin in range(0, frames, RANGE)]
+
     @property
     def frames(self) -> int:
         """Rows of the arrays."""
@@ -67,7 +77,8 @@ class Journal:
         """Without the gaps: episodes behind one have another place, where they are not yet."""
         closed = replace(self, left_out={**self.left_out, **self.bad}, bad={})
         before, now = self.places(), closed.places()
-        return replace(closed, decoded=frozenset(n for n in self.decoded & now.keys() if before[n] == now[n]))
+        stays = {number for number in now if before[number] == now[number]}
+        return replace(closed, decoded=frozenset(part for part in self.decoded if part[0] in stays))
 
     def write(self, folder: Path) -> None:
         """Whole or not at all."""
@@ -95,7 +106,7 @@ def read_journal(folder: Path) -> Journal | None:
             tuple((int(number), int(frames)) for number, frames in value["episodes"]),
             {int(number): str(reason) for number, reason in value["left_out"].items()},
             {int(number): str(reason) for number, reason in value["bad"].items()},
-            frozenset(value["decoded"]),
+            frozenset((int(number), int(begin)) for number, begin in value["decoded"]),
             frozenset(value["hints"]),
         )
     except FileNotFoundError:
