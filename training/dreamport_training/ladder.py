@@ -42,8 +42,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Rung:
-    """A stage. ``lacking``: why it cannot be climbed with this data and configuration, or ``None``. ``loops``:
-    it has steps, saves itself and stops when asked."""
+    """A stage. ``lacking``: why it cannot be climbed with this data and configuration, or ``None``.
+    ``loops``: it has steps, saves itself and stops when asked."""
 
     name: str
     climb: Callable[[Run], None]
