@@ -81,8 +81,8 @@ class Curriculum(Stage):
 
 class DataSection(Section):
     """``near_m``, ``far_m``: the depth range. ``views``: size of the bank of views. ``per_frame``: how many
-    of them a frame is made from. ``workers``: processes that bake. ``width``, ``height``: the world's frame in
-    pixels, multiples of 16; left out, they follow the data (at most 320x192 pixels). ``min_confidence``:
+    of them a frame is made from. ``workers``: processes that bake. ``width``, ``height``: the world's frame
+    in pixels, multiples of 16; left out, they follow the data (at most 320x192 pixels). ``min_confidence``:
     estimated poses that are less sure count as unknown."""
 
     near_m: Positive = 0.35
@@ -204,14 +204,21 @@ class RefineSection(Stage):
 
 
 class PromptsSection(Section):
-    """``size``: of the prompt vector. ``text``: captions are read. ``conditions``: made on the pictures.
-    ``drop``: share of clips without their prompt."""
+    """``size``: of the prompt vector. ``text``: captions are read. ``conditions``: made on the pictures;
+    ``looks``: copies of every frame's latent under some of them. ``drop``: share of clips that are told
+    nothing and look as they were captured. ``words``, ``buckets``: of the text encoder, trained for
+    ``steps``; ``encoder``: folder of one of your own that it learns from."""
 
     enabled: bool = False
     size: Count = 32
     text: bool = True
     conditions: tuple[Literal["light", "weather", "palette"], ...] = ("light", "weather", "palette")
+    looks: Annotated[int, Field(ge=1, le=8)] = 2
     drop: Share = 0.1
+    words: Annotated[int, Field(ge=4, le=512)] = 24
+    buckets: Annotated[int, Field(ge=256, le=1 << 20)] = 4096
+    steps: Count = 600
+    encoder: str | None = None
 
 
 class ParallelSection(Section):
