@@ -56,7 +56,8 @@ GAIN = {"warm": (1.12, 1.0, 0.78), "cold": (0.80, 0.98, 1.15)}
 
 
 class Conditions:
-    """The groups that a world has, in a fixed order. Raises ``DatasetError`` for a group that is not known."""
+    """The groups that a world has, in a fixed order. Raises ``DatasetError`` for a group that is
+    not known."""
 
     def __init__(self, groups: Sequence[str], near_m: float) -> None:
         unknown = [name for name in groups if name not in GROUPS]
@@ -87,11 +88,13 @@ class Conditions:
         ]
 
     def draw(self, count: int, rng: np.random.Generator) -> Look:
-        """``[count, G]`` looks: each group is left as it was captured half of the time."""
+        """``[count, G]`` looks: a third are as they were captured, of the others every group half of the
+        time."""
         looks = np.zeros((count, len(self.groups)), np.int8)
         for i, choices in enumerate(self.counts):
             other = rng.integers(1, choices, count)
             looks[:, i] = np.where(rng.random(count) < 0.5, other, 0)
+        looks[rng.random(count) < 1 / 3] = 0
         return looks
 
     def vector(self, look: Look) -> NDArray[np.float32]:
@@ -123,7 +126,8 @@ class Conditions:
 
 
 def _dressed(colour: Tensor, inverse_depth: Tensor, names: dict[str, str], near_m: float) -> Tensor:
-    """One picture ``[3, H, W]``: fog scatters the light of the day, then the light falls, then the grading."""
+    """One picture ``[3, H, W]``: fog scatters the light of the day, then the light falls, then the
+    grading."""
     linear = to_linear(colour)
     extinction = EXTINCTION.get(names.get("weather", ""))
     if extinction is not None:

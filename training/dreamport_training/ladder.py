@@ -22,6 +22,7 @@ from dreamport_training.config import Stage as StageSection
 from dreamport_training.data.baked import Baked
 from dreamport_training.data.latents import LatentClips, bake_latents
 from dreamport_training.progress import Progress, read_progress
+from dreamport_training.prompts import bake_prompts, clip_prompts
 from dreamport_training.run import Run
 from dreamport_training.stages.experts import Experts, load_experts
 from dreamport_training.stages.student import load_student
@@ -261,12 +262,18 @@ def _motion(run: Run) -> None:
 def _latents(run: Run) -> None:
     encoder = run.load("encode", "encode")
     assert isinstance(encoder, Encoder)
-    device = str(run.device)
-    run.parallel.on_main(lambda: bake_latents(Baked(run.baked), encoder, run.baked, run.seed, device))
+
+    def work() -> None:
+        data = Baked(run.baked)
+        bake_latents(data, encoder, run.baked, run.seed, str(run.device))
+        bake_prompts(run, data, encoder)
+
+    run.parallel.on_main(work)
 
 
 def _clips(run: Run, frames: int) -> LatentClips:
-    return LatentClips(Baked(run.baked), run.baked, frames)
+    data = Baked(run.baked)
+    return LatentClips(data, run.baked, frames, clip_prompts(run, data))
 
 
 def _experts(run: Run) -> Experts | None:

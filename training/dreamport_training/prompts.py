@@ -60,8 +60,7 @@ def bake_prompts(run: Run, data: Baked, encoder: Encoder) -> None:
     """After the latents: train the text encoder (saved as ``text``), note every frame's caption, and bake the
     latents of other looks. Nothing in a world without prompts. Raises ``DatasetError``."""
     prompts = run.config.prompts
-    if not prompts.enabled or not run.parallel.is_main:
-        run.parallel.wait()
+    if not prompts.enabled:
         return
     conditions = conditions_of(run.config, data)
     sizes = text_config(run.config, conditions)
@@ -82,7 +81,6 @@ def bake_prompts(run: Run, data: Baked, encoder: Encoder) -> None:
         save_module(round_to_half(model), sizes, path, torch.float32)
     if conditions is not None:
         bake_looks(data, encoder, conditions, run.baked, prompts.looks, run.seed, run.device)
-    run.parallel.wait()
 
 
 def captions_of(dataset: Path, data: Baked) -> tuple[list[str], NDArray[np.int32]]:

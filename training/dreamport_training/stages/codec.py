@@ -13,6 +13,7 @@ from dreamport.models.codec import Decoder, Encoder
 from dreamport_training.data.baked import Baked, hole_masks
 from dreamport_training.loop import Learner, Loop, Metrics, Step
 from dreamport_training.objectives.codec import picture_loss
+from dreamport_training.prompts import conditions_of, dressed_pictures
 from dreamport_training.run import Run
 from dreamport_training.stages.draws import Draws
 
@@ -40,6 +41,7 @@ def train_codec(run: Run, data: Baked) -> tuple[Encoder, Decoder]:
     optimiser = torch.optim.AdamW(parameters, lr=section.rate, betas=(0.9, 0.98), weight_decay=0.01)
     draws = Draws(run, section.batch)
     depth_weight = 1.0 if data.has_depth else 0.0
+    conditions = conditions_of(run.config, data)
     latent_shape = (config.latent_channels, crop[0] // 8, crop[1] // 8)
 
     def loss_of(step: Step) -> tuple[Tensor, Metrics]:
@@ -48,6 +50,8 @@ def train_codec(run: Run, data: Baked) -> tuple[Encoder, Decoder]:
         left = int(rng.integers(0, (width - crop[1]) // 8 + 1)) * 8
         frames = rng.integers(0, len(data), section.batch)[draws.rows]
         p = data.pictures(frames, (top, left, *crop))
+        if conditions is not None:
+            p = dressed_pictures(p, conditions, conditions.draw(section.batch, rng)[draws.rows])
         holes = hole_masks(section.batch, *crop, step.generator)[draws.rows]
         colour, depth = p.colour.to(run.device), p.inverse_depth.to(run.device)
         hints = (p.hint_colour, p.hint_inverse_depth, p.hint_valid * holes)

@@ -12,6 +12,7 @@ from dreamport.models.dit import CausalDiT
 from dreamport_training.data.latents import LatentClips
 from dreamport_training.loop import Learner, Loop, Metrics, Step
 from dreamport_training.objectives.codec import detail_loss, local_detail, picture_loss
+from dreamport_training.prompts import conditions_of, dressed_pictures
 from dreamport_training.rollout import self_rollout
 from dreamport_training.run import Run
 from dreamport_training.stages.draws import Draws, mean_where
@@ -28,6 +29,7 @@ def train_refine(run: Run, clips: LatentClips, student: CausalDiT, decoder: Deco
     optimiser = torch.optim.AdamW(model.parameters(), lr=section.rate, betas=(0.9, 0.98), weight_decay=0.01)
     draws, source = Draws(run, section.batch), clips.of_length(section.frames)
     shape = source.latents.shape[1:]
+    conditions = conditions_of(run.config, clips.data)
     depth_weight = 1.0 if clips.data.has_depth else 0.0
 
     def loss_of(step: Step) -> tuple[Tensor, Metrics]:
@@ -43,7 +45,7 @@ def train_refine(run: Run, clips: LatentClips, student: CausalDiT, decoder: Deco
             precision=run.autocast,
         )[:, -1].detach()
         last = c.part(-1)
-        p = clips.data.pictures(last.frames.reshape(-1))
+        p = dressed_pictures(clips.data.pictures(last.frames.reshape(-1)), conditions, last.look[:, -1])
         hint_colour, hint_depth, valid = hints_shown(last, p, run.device)
         colour, depth = p.colour.to(run.device), p.inverse_depth.to(run.device)
         with run.autocast():
