@@ -68,10 +68,6 @@ def rungs() -> tuple[Rung, ...]:
     )
 
 
-STAGES = (*(rung.name for rung in rungs()), "export")
-"""Names of all stages; ``export`` makes the pack."""
-
-
 def climb(
     run: Run, say: Callable[[str], None], export: Callable[[Run], None] | None, *, only: str | None = None
 ) -> None:
@@ -324,3 +320,7 @@ def _refine(run: Run) -> None:
     decoder = run.load("decode", "decode_codec")
     assert isinstance(decoder, Decoder)
     train_refine(run, _clips(run, run.config.refine.frames), load_student(run), decoder)
+
+
+STAGES = (*(rung.name for rung in rungs()), "export")
+"""Names of all stages; ``export`` makes the pack."""

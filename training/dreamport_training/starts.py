@@ -1,23 +1,17 @@
-"""Where sessions of a world begin, and what its player presses: both taken from the recorded play."""
+"""Where sessions of a world begin: taken from the recorded play."""
 
 from __future__ import annotations
-
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from dreamport_training.data.baked import Baked
 from dreamport_training.data.bank import farthest_views
-from dreamport_training.export import WALK_BUTTONS, StartSpec
-
-MAX_KEYS = 8
+from dreamport_training.export import StartSpec
 
 
 def spread_starts(baked: Baked, count: int, near_m: float, past: int = 3) -> list[StartSpec]:
-    """Starts from captured frames, each with ``past`` frames before it: far apart in place and heading, with an
-    open view and much to see. Without depth nothing is known of the view, without poses nothing of the place:
+    """Starts from captured frames, each with ``past`` frames before it: far apart in place and heading, with
+    an open view and much to see. Without depth nothing is known of the view, without poses nothing of the place:
     then they are spread over the time of the recording."""
     pose, control, first = baked.pose, baked.control, baked.first
     state = np.load(baked.folder / "state.npy")
@@ -40,7 +34,7 @@ def spread_starts(baked: Baked, count: int, near_m: float, past: int = 3) -> lis
     for number, i in enumerate(chosen, 1):
         part = slice(i - past, i + 1)
         metres = near_m * 65535.0 / np.maximum(inverse[part].astype(np.float32), 1.0)
-        depth = metres if baked.has_depth else np.full(metres.shape, np.inf, np.float32)
+        depth = (metres if baked.has_depth else np.full(metres.shape, np.inf)).astype(np.float32)
         starts.append(
             StartSpec(
                 f"start-{number}",
@@ -53,21 +47,3 @@ def spread_starts(baked: Baked, count: int, near_m: float, past: int = 3) -> lis
             )
         )
     return starts
-
-
-def buttons_of(names: Sequence[str], keys: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], ...]:
-    """The manifest's buttons for those of a recording, bit by bit. ``keys``: the recorder's own bindings by
-    button, as ``KeyboardEvent.code``; walking has keys of its own."""
-    known = {button["name"]: button for button in WALK_BUTTONS}
-    buttons: list[dict[str, Any]] = []
-    for bit, recorded in enumerate(names):
-        plain = re.sub(r"[^a-z0-9_]", "_", recorded.lower().removeprefix("move_"))[:28]
-        plain = plain if re.match(r"[a-z]", plain) else f"b_{plain}"
-        if any(button["name"] == plain for button in buttons):
-            plain = f"{plain}_{bit}"
-        own = [key for key in keys.get(recorded, ()) if re.fullmatch(r"(?!Mouse)[A-Za-z0-9]{1,32}", key)]
-        usual = known.get(plain, {"label": plain.replace("_", " ").capitalize(), "keys": ()})
-        buttons.append(
-            {"name": plain, "label": usual["label"], "keys": tuple(own[:MAX_KEYS]) or usual["keys"]}
-        )
-    return tuple(buttons)

@@ -124,8 +124,7 @@ def _longest_run(data: Dataset) -> int:
 
 
 def _depth_range(data: Dataset) -> tuple[float | None, float | None]:
-    """A little less than the nearest and a little more than the farthest surface, of pictures spread over all
-    episodes."""
+    """Half of the nearest and a little more than the farthest surface, of pictures spread over all episodes."""
     if data.info.depth == "none":
         return None, None
     episodes = _readable(data)
@@ -145,7 +144,7 @@ def _depth_range(data: Dataset) -> tuple[float | None, float | None]:
         episode.close()
     if not lows:
         return None, None
-    near = max(0.01, float(f"{0.8 * min(lows):.2g}"))
+    near = max(0.01, float(f"{0.5 * min(lows):.2g}"))
     return near, float(f"{max(1.2 * max(highs), 2 * near):.2g}")
 
 

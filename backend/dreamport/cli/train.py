@@ -1,4 +1,4 @@
-"""``dreamport train``: the training stages, handed on to the training package."""
+"""``dreamport train``: the training ladder, handed on to the training package."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dreamport.cli.extras import require_extra
 
 
 def train(context: typer.Context) -> None:
-    """Train a world from a data set; --help lists the stages."""
-    require_extra("train", "torch", "safetensors", "onnx", "pyarrow", "av")
-    from dreamport_training.pipeline import main
+    """Train a world from recorded play and make a pack of it; --help lists the options."""
+    require_extra("train", "torch", "safetensors", "onnx", "pyarrow", "av", "cv2")
+    from dreamport_training.cli import run_command, trainer
 
-    main(context.args)
+    run_command(trainer, "dreamport train", context.args)
