@@ -43,19 +43,35 @@ def agreement(estimate: Float64, truth: Float64, confidence: Float64, rate: int 
     laid = scale * estimate[:, :3, 3] @ rotation.T + shift
     rms = float(np.sqrt(np.mean(np.sum((laid - truth[:, :3, 3]) ** 2, axis=1))))
     way = float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum())
-    def rel(p,k): return np.linalg.inv(p[:-k]) @ p[k:]
-    a,b=rel(estimate,1),rel(truth,1)
-    c=np.einsum('tij,tij->t',a[:,:3,:3],b[:,:3,:3])
-    turn=np.degrees(np.arccos(np.clip((c-1)/2,-1,1)))
-    na,nb=np.linalg.norm(a[:,:3,3],axis=1),np.linalg.norm(b[:,:3,3],axis=1)
-    m=(nb>0.05)&(na>1e-6)
-    head=np.degrees(np.arccos(np.clip(np.sum(a[m,:3,3]*b[m,:3,3],axis=1)/na[m]/nb[m],-1,1)))
+
+    def rel(p, k):
+        return np.linalg.inv(p[:-k]) @ p[k:]
+
+    a, b = rel(estimate, 1), rel(truth, 1)
+    c = np.einsum("tij,tij->t", a[:, :3, :3], b[:, :3, :3])
+    turn = np.degrees(np.arccos(np.clip((c - 1) / 2, -1, 1)))
+    na, nb = np.linalg.norm(a[:, :3, 3], axis=1), np.linalg.norm(b[:, :3, 3], axis=1)
+    m = (nb > 0.05) & (na > 1e-6)
+    head = np.degrees(np.arccos(np.clip(np.sum(a[m, :3, 3] * b[m, :3, 3], axis=1) / na[m] / nb[m], -1, 1)))
     # one second windows, own scale
-    a,b=rel(estimate,rate),rel(truth,rate)
-    err=[]
-    for k in range(0,len(estimate)-rate,rate//2):
-        s_,r_,t_=similarity(estimate[k:k+rate,:3,3],truth[k:k+rate,:3,3])
-        l=s_*estimate[k:k+rate,:3,3]@r_.T+t_
-        w=np.linalg.norm(np.diff(truth[k:k+rate,:3,3],axis=0),axis=1).sum()
-        if w>1: err.append(np.sqrt(np.mean(np.sum((l-truth[k:k+rate,:3,3])**2,axis=1)))/w)
-    return Agreement(*(round(float(v),4) for v in (np.median(turn),np.percentile(turn,95),np.median(head),rms,rms/way,np.median(err))))
+    a, b = rel(estimate, rate), rel(truth, rate)
+    err = []
+    for k in range(0, len(estimate) - rate, rate // 2):
+        s_, r_, t_ = similarity(estimate[k : k + rate, :3, 3], truth[k : k + rate, :3, 3])
+        l = s_ * estimate[k : k + rate, :3, 3] @ r_.T + t_
+        w = np.linalg.norm(np.diff(truth[k : k + rate, :3, 3], axis=0), axis=1).sum()
+        if w > 1:
+            err.append(np.sqrt(np.mean(np.sum((l - truth[k : k + rate, :3, 3]) ** 2, axis=1))) / w)
+    return Agreement(
+        *(
+            round(float(v), 4)
+            for v in (
+                np.median(turn),
+                np.percentile(turn, 95),
+                np.median(head),
+                rms,
+                rms / way,
+                np.median(err),
+            )
+        )
+    )

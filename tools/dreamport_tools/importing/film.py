@@ -106,28 +106,37 @@ class Film:
             )
 
     def on_grid(
-        self, rate: float, start: int = 0, end: int | None = None, times: list[float] | None = None
+        self,
+        rate: float,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        origin: float = 0.0,
+        slack: float = SLACK_S,
+        times: list[float] | None = None,
     ) -> Iterator[tuple[int, Shown]]:
-        """Moments ``start`` to ``end`` of a grid of ``rate`` a second, each with the picture nearest in time.
-        A moment for which there is no picture within a quarter of a second is left out. ``times`` is given the
-        time stamps of all pictures on the way.
+        """Moments ``start`` to ``end`` of a grid of ``rate`` a second that begins at ``origin`` seconds, each with
+        the picture nearest in time. A moment for which there is no picture within ``slack`` seconds is left out.
+        ``times`` is given the time stamps of all pictures on the way.
         """
         moment, before = start, None
-        for shown in self.pictures(start / rate):
+        slack = max(slack, 0.5 / rate) + 1e-6
+        for shown in self.pictures(origin + start / rate):
             if times is not None:
                 times.append(shown.time)
             while before is not None and (end is None or moment < end):
-                at = moment / rate
+                at = origin + moment / rate
                 if at > shown.time:
                     break
                 near = shown if shown.time - at < at - before.time else before
-                if abs(near.time - at) <= max(SLACK_S, 0.5 / rate):
+                if abs(near.time - at) <= slack:
                     yield moment, near
                 moment += 1
             if end is not None and moment >= end:
                 return
             before = shown
-        if before is not None and (end is None or moment < end) and moment / rate <= before.time + 0.5 / rate:
+        left = before is not None and (end is None or moment < end)
+        if before is not None and left and origin + moment / rate <= before.time + 0.5 / rate:
             yield moment, before
 
     def _open(self) -> Any:
@@ -150,14 +159,14 @@ class Film:
         try:
             for frame in container.decode(video=0):
                 if frame.is_corrupt:
-                    self.problem = f"{self.path.name} is damaged after {last:.1f} s; what stands before is imported"
+                    self.problem = (
+                        f"{self.path.name} is damaged after {last:.1f} s; what stands before is imported"
+                    )
                     return
                 last = float(frame.time or last)
                 yield frame
         except av.FFmpegError as error:
-            self.problem = (
-                f"{self.path.name} is damaged after {last:.1f} s ({error.strerror}); what stands before is imported"
-            )
+            self.problem = f"{self.path.name} is damaged after {last:.1f} s ({error.strerror}); what stands before is imported"
 
 
 def rate_of(times: NDArray[np.float64]) -> float:

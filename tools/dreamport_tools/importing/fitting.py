@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +46,13 @@ class Fit:
         left, top = self.corner
         width, height = self.target
         return np.ascontiguousarray(shown.rgb(*self.scaled)[top : top + height, left : left + width])
+
+    def array(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The same of a picture ``[H, W, 3]`` of the source's size."""
+        left, top = self.corner
+        width, height = self.target
+        whole = cv2.resize(picture, self.scaled, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(np.asarray(whole, np.uint8)[top : top + height, left : left + width])
 
     def camera(self, source: Camera) -> Camera:
         """Intrinsics of the fitted picture."""

@@ -46,12 +46,16 @@ def overlay_mask(pictures: Sequence[Grey]) -> NDArray[np.uint8] | None:
     """0 where pictures ``[H, W]`` show the same all the time while most of them changes (a display, a weapon, a
     logo), else 255; ``None`` when nothing does.
     """
-    chosen = np.stack([pictures[i] for i in np.linspace(0, len(pictures) - 1, min(48, len(pictures))).astype(int)])
+    chosen = np.stack(
+        [pictures[i] for i in np.linspace(0, len(pictures) - 1, min(48, len(pictures))).astype(int)]
+    )
     deviation = chosen.std(axis=0)
     if np.median(deviation) < MOVING_DEVIATION:
         return None
     still = cv2.morphologyEx(
-        np.where(deviation < STILL_DEVIATION, 255, 0).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+        np.where(deviation < STILL_DEVIATION, 255, 0).astype(np.uint8),
+        cv2.MORPH_OPEN,
+        np.ones((3, 3), np.uint8),
     )
     if not still.any():
         return None

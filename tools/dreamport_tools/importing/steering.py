@@ -64,7 +64,9 @@ def look_of(pose: Float64) -> NDArray[np.float32]:
     ahead = pose[:, :3, 2]
     yaw = np.unwrap(np.arctan2(ahead[:, 0], ahead[:, 2]))
     pitch = np.arcsin(np.clip(ahead[:, 1], -1, 1))
-    return np.degrees(np.diff(np.stack([yaw, pitch], 1), axis=0, prepend=[[yaw[0], pitch[0]]])).astype(np.float32)
+    return np.degrees(np.diff(np.stack([yaw, pitch], 1), axis=0, prepend=[[yaw[0], pitch[0]]])).astype(
+        np.float32
+    )
 
 
 def buttons_of(pose: Float64) -> NDArray[np.uint32]:

@@ -1,7 +1,6 @@
 """One look at a whole video, small: where shots begin and end, how it moves, how bright it is, where it writes.
 
-Shots: PySceneDetect's adaptive detector, which compares a picture's change with that of its neighbours, so
-that a fast turn of the camera is no cut. Motion: dense inverse search flow (Kroeger et al., ECCV 2016).
+Motion: dense inverse search flow (Kroeger et al., ECCV 2016).
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamport_tools.importing.cuts import WIDTH, CutFinder
 from dreamport_tools.importing.film import Film, rate_of
 from dreamport_tools.importing.writing import strokes_of, text_share
 
-SMALL_WIDTH = 192
 TEXT_WIDTH = 480
 TEXT_EVERY_S = 0.5
-CUT_RATIO, CUT_CHANGE = 4.0, 18.0
 REPEATED = 0.35
 """Pictures whose brightness differs by less, on average, are the same picture twice."""
 
@@ -48,11 +46,7 @@ class Survey:
 
 def survey(film: Film, rate: float, told: Callable[[int], None]) -> Survey:
     """Look at the whole film on a grid of ``rate`` moments a second. ``told`` hears how many are done."""
-    from scenedetect import AdaptiveDetector, FrameTimecode
-
-    detector = AdaptiveDetector(
-        adaptive_threshold=CUT_RATIO, min_content_val=CUT_CHANGE, min_scene_len=max(2, round(0.3 * rate))
-    )
+    finder = CutFinder(rate)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     rows: list[tuple[Any, ...]] = []
     cuts = {0}
@@ -63,13 +57,12 @@ def survey(film: Film, rate: float, told: Callable[[int], None]) -> Survey:
     text_every = max(1, round(TEXT_EVERY_S * rate))
     for moment, shown in film.on_grid(rate, times=times):
         number, (width, height) = len(rows), shown.size
-        small_height = max(2, round(SMALL_WIDTH * height / width))
-        rgb = shown.rgb(SMALL_WIDTH, small_height)
+        rgb = shown.rgb(WIDTH, max(2, round(WIDTH * height / width)))
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        bgr = np.ascontiguousarray(rgb[..., ::-1])
-        # The detector counts pictures, not moments: a gap is a cut anyway.
-        for cut in detector.process_frame(FrameTimecode(number, fps=rate), bgr):
-            cuts.add(cut.frame_num)
+        # The finder counts pictures, not moments: a gap is a cut anyway.
+        cut = finder.show(rgb)
+        if cut is not None:
+            cuts.add(cut)
         if rows and (moment != rows[-1][0] + 1 or last_size != (width, height)):
             cuts.add(number)
         last_size = (width, height)
@@ -77,10 +70,12 @@ def survey(film: Film, rate: float, told: Callable[[int], None]) -> Survey:
         if before is not None and before.shape == grey.shape:
             repeated = float(cv2.absdiff(before, grey).mean()) < REPEATED
             way = flow.calc(before, grey, None)
-            motion = float(np.median(np.linalg.norm(way, axis=2))) / SMALL_WIDTH
+            motion = float(np.median(np.linalg.norm(way, axis=2))) / WIDTH
         text = np.nan
         if number % text_every == 0:
-            large = cv2.cvtColor(shown.rgb(TEXT_WIDTH, max(2, round(TEXT_WIDTH * height / width))), cv2.COLOR_RGB2GRAY)
+            large = cv2.cvtColor(
+                shown.rgb(TEXT_WIDTH, max(2, round(TEXT_WIDTH * height / width))), cv2.COLOR_RGB2GRAY
+            )
             newest = strokes_of(large)
             if strokes is not None and strokes.shape == newest.shape:
                 text = text_share(strokes & newest)

@@ -130,5 +130,7 @@ def follow(before: Grey, after: Grey, pixel: Float64, guess: Float64) -> tuple[F
     return end, (found.ravel() == 1) & (returned.ravel() == 1) & (missed < 1.0) & inside
 
 
-def _search(one: Grey, other: Grey, start: NDArray[np.float32], guess: NDArray[np.float32]) -> Mapping[int, NDArray[np.float32]]:
+def _search(
+    one: Grey, other: Grey, start: NDArray[np.float32], guess: NDArray[np.float32]
+) -> Mapping[int, NDArray[np.float32]]:
     return cv2.calcOpticalFlowPyrLK(one, other, start, guess.copy(), **_SEARCH)  # type: ignore[call-overload,no-any-return]

@@ -29,7 +29,9 @@ def turn_between(before: Float64, after: Float64, tolerance_rad: float) -> tuple
     return turn, left
 
 
-def motion_between(before: Float64, after: Float64, tolerance_rad: float) -> tuple[Float64, Float64, Chosen] | None:
+def motion_between(
+    before: Float64, after: Float64, tolerance_rad: float
+) -> tuple[Float64, Float64, Chosen] | None:
     """The turn ``[3, 3]`` and the unit way ``[3]`` of the camera from ``before`` to ``after`` (rays ``[N, 3]``,
     in the first camera's axes), and which rays agree. ``None`` when there is no such motion.
 
@@ -62,7 +64,17 @@ def pose_from_points(
     inverse = np.linalg.inv(guess)
     turn, way = cv2.Rodrigues(inverse[:3, :3])[0], inverse[:3, 3].reshape(3, 1).copy()
     found, turn, way, inside = cv2.solvePnPRansac(
-        point, pixel, camera, None, turn, way, True, RANSAC_ROUNDS, tolerance, 0.999, flags=cv2.SOLVEPNP_ITERATIVE
+        point,
+        pixel,
+        camera,
+        None,
+        turn,
+        way,
+        True,
+        RANSAC_ROUNDS,
+        tolerance,
+        0.999,
+        flags=cv2.SOLVEPNP_ITERATIVE,
     )
     if not found or inside is None or len(inside) < 6:
         return None

@@ -128,7 +128,9 @@ class Video:
             cv2.cvtColor(shown.rgb(width, height), cv2.COLOR_RGB2GRAY)
             for _, shown in film.on_grid(settings.rate, shot.start, shot.end)
         ]
-        runs = estimate(pictures, camera_of_view(width, height, settings.fov_deg), settings.speed / settings.rate)
+        runs = estimate(
+            pictures, camera_of_view(width, height, settings.fov_deg), settings.speed / settings.rate
+        )
         least = settings.limits.least_seconds * settings.rate
         for run in runs:
             part = self._part(film, shot, run)
@@ -142,7 +144,9 @@ class Video:
             else:
                 yield part
         if not runs:
-            yield Part(self._span(shot.start, shot.end), _nothing, ("no poses could be estimated (--poses none)",))
+            yield Part(
+                self._span(shot.start, shot.end), _nothing, ("no poses could be estimated (--poses none)",)
+            )
 
     def _part(self, film: Film, shot: Shot, run: PosedRun | None) -> Part:
         start, end = (shot.start, shot.end) if run is None else (shot.start + run.start, shot.start + run.end)
@@ -189,9 +193,13 @@ def videos(sources: list[Path], settings: VideoSettings) -> list[Video]:
     found: list[Path] = []
     for source in sources:
         if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+            inside = sorted(
+                path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+            )
             if not inside:
-                raise DatasetError(f"{source} holds no video ({', '.join(SUFFIXES)}); give a video or another folder")
+                raise DatasetError(
+                    f"{source} holds no video ({', '.join(SUFFIXES)}); give a video or another folder"
+                )
             found += inside
         elif source.exists():
             found.append(source)

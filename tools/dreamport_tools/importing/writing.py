@@ -29,7 +29,9 @@ def strokes_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def text_share(strokes: NDArray[np.uint8]) -> float:
     """Share of the picture inside lines of writing, given its lasting ``strokes [H, W]`` (0 or 255)."""
     joined = cv2.morphologyEx(
-        strokes, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_RECT, (max(9, strokes.shape[1] // 48), 3))
+        strokes,
+        cv2.MORPH_CLOSE,
+        cv2.getStructuringElement(cv2.MORPH_RECT, (max(9, strokes.shape[1] // 48), 3)),
     )
     count, _, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     area = 0
