@@ -93,7 +93,10 @@ def untold(latent: NDArray[np.float32]) -> Told:
 
 
 class ClipPrompts(Protocol):
-    """Tells clips something: :class:`dreamport_training.prompts.ClipPrompts`."""
+    """Tells clips something: :class:`dreamport_training.prompts.ClipPrompts`. ``size``: of a prompt's
+    vector."""
+
+    size: int
 
     def of(
         self,
@@ -135,9 +138,28 @@ class LatentClips:
         variant = rng.choice(HINT_VARIANTS, size, p=(0.65, 0.2, 0.15))[part]
         control = self.data.control[index].copy()
         control[(rng.random(size) < 0.1)[part]] = 0.0
-        hint = np.stack([[self.hints[i, v] for i in row] for row, v in zip(index, variant, strict=True)])
         latent = self.latents[index].astype(np.float32)
         told = self.prompts.of(index, latent, size, part, rng) if self.prompts is not None else untold(latent)
+        return self._clips(index, variant, control, told, device)
+
+    def at(self, starts: NDArray[np.int64], variant: int, device: str | torch.device) -> Clips:
+        """The clips that begin at frames ``starts``, with their controls and hint ``variant`` (0 whole, 1
+        with holes, 2 none), told nothing: for measuring."""
+        index = np.asarray(starts, np.int64)[:, None] + np.arange(self.frames)
+        told = untold(self.latents[index].astype(np.float32))
+        if self.prompts is not None:
+            told = replace(told, prompt=torch.zeros(*index.shape, self.prompts.size))
+        return self._clips(index, np.full(len(index), variant), self.data.control[index].copy(), told, device)
+
+    def _clips(
+        self,
+        index: NDArray[np.int64],
+        variant: NDArray[np.int64],
+        control: NDArray[np.float32],
+        told: Told,
+        device: str | torch.device,
+    ) -> Clips:
+        hint = np.stack([[self.hints[i, v] for i in row] for row, v in zip(index, variant, strict=True)])
         return Clips(
             torch.from_numpy(told.latent).to(device),
             torch.from_numpy(np.ascontiguousarray(self.data.rays[index]).astype(np.float32)).to(device),

@@ -14,12 +14,20 @@ from dreamport.models.codec import Decoder
 from dreamport.models.dit import CausalDiT
 from dreamport_training.data.baked import Pictures
 from dreamport_training.data.latents import Clips, LatentClips
+from dreamport_training.prompts import conditions_of, dressed_pictures
 from dreamport_training.rollout import self_rollout
 from dreamport_training.run import Run
 from dreamport_training.stages.experts import Experts
 
 Sample = Callable[[], NDArray[np.uint8]]
 CLIPS, TEACHER_STEPS = 2, 8
+
+
+def pictures_of(run: Run, source: LatentClips, clips: Clips) -> Pictures:
+    """The pictures of all frames of clips ``[B * T, ...]``, in the look that the clips were told."""
+    pictures = source.data.pictures(clips.frames.reshape(-1))
+    look = clips.look.reshape(clips.frames.size, -1)
+    return dressed_pictures(pictures, conditions_of(run.config, source.data), look)
 
 
 def hints_shown(clips: Clips, pictures: Pictures, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -42,7 +50,7 @@ def strip_of(run: Run, clips: LatentClips, make: Callable[[Clips], Tensor]) -> S
     def sample() -> NDArray[np.uint8]:
         c = clips.batch(CLIPS, np.random.default_rng(run.seed), run.device)
         made = make(c)
-        pictures = clips.data.pictures(c.frames.reshape(-1))
+        pictures = pictures_of(run, clips, c)
         with run.autocast():
             colour = decoder(made.flatten(0, 1).float(), *hints_shown(c, pictures, run.device))["colour"]
         rows = []
