@@ -84,10 +84,9 @@ def evaluate_rung(
 
 @dataclass(frozen=True)
 class _Part:
-    """Sums over some clips: squared errors and values of one-step latents, errors of free ones, of the
-    hint."""
+    """Of some clips: one-step latents, the real ones and the hints of the same frames; squared errors of free
+    ones."""
 
-    one_step: Tensor
     made: Tensor
     real: Tensor
     free: dict[int, Tensor]
