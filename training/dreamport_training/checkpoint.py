@@ -17,10 +17,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
-from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import save
 
 from dreamport.errors import TrainingError
 from dreamport_training.parallel import Parallel
@@ -55,7 +54,7 @@ def save_checkpoint(
     parallel.on_main(clear)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of being alone
-        save(dict(state), checkpoint_id=partial, no_dist=parallel.size == 1)
+        state_dict_saver.save(dict(state), checkpoint_id=partial, no_dist=parallel.size == 1)
     parallel.on_main(publish)
 
 
@@ -90,7 +89,7 @@ def load_checkpoint(checkpoint: Path, state: dict[str, Tensor], parallel: Parall
             )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        load(state, checkpoint_id=checkpoint, no_dist=parallel.size == 1)
+        state_dict_loader.load(state, checkpoint_id=checkpoint, no_dist=parallel.size == 1)
 
 
 def named_state(prefix: str, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ sliced (:meth:`Parallel.rows`), so that any number of processes computes what on
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -131,6 +132,8 @@ class Parallel:
     def _shard(self, module: nn.Module, blocks: Sequence[nn.Module], methods: Sequence[str]) -> None:
         from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method  # noqa: PLC0415
 
+        # It warns of outputs that are views, for whoever changes them in place; no stage does.
+        warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
         # The root too gives its parameters back after every pass: averages are changed between passes.
         for part in (*blocks, module):
             shared = fully_shard(part, mesh=self.mesh, reshard_after_forward=True)
