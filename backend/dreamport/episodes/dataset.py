@@ -43,7 +43,7 @@ class Episode:
         if info.depth == "none":
             del self._paths["depth.mkv"]
         self.facts: dict[str, Any] = {key: value for key, value in row.items() if value is not None}
-        missing = [path.name for path in self._paths.values() if not path.exists()]
+        missing = [name for name, path in self._paths.items() if not path.exists()]
         if missing:
             raise DatasetError(
                 f"episode {self.index} of {root} lacks {', '.join(missing)}; copy or record it again"

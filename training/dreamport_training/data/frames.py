@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from dreamport.worlds.views import quantise_inverse_depth
 from dreamport_training.data.columns import Column, create_column, room_for, save_array
 from dreamport_training.data.journal import Journal, Settings
 from dreamport_training.data.sizing import Sizing
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 STRIDE = 8  # pixels of the frame a latent cell
 AT_REST = (0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
@@ -107,12 +109,10 @@ def _write_frames(job: DecodeJob, episode: Episode, columns: dict[str, Column]) 
     posed = has_pose(episode, settings)
     for i in range(job.begin, job.end):
         row = job.at + i
-        colour = episode.colour(i)
-        _check_size(colour, sizing, episode.index, i, "picture")
+        colour = _read(episode.colour, i, "colour", sizing)
         columns["colour"].write(row, sizing.colour(colour)[None])
         if "inverse_depth" in columns:
-            depth = episode.depth(i)
-            _check_size(depth, sizing, episode.index, i, "depth")
+            depth = _read(episode.depth, i, "depth", sizing)
             steps = quantise_inverse_depth(sizing.depth(depth), settings.near_m)
             columns["inverse_depth"].write(row, steps[None])
         if "rays" in columns:
@@ -122,13 +122,18 @@ def _write_frames(job: DecodeJob, episode: Episode, columns: dict[str, Column]) 
             columns["rays"].write(row, rays[None])
 
 
-def _check_size(picture: NDArray[Any], sizing: Sizing, number: int, row: int, what: str) -> None:
+def _read(picture_of: Callable[[int], NDArray[Kind]], row: int, what: str, sizing: Sizing) -> NDArray[Kind]:
+    try:
+        picture = picture_of(row)
+    except DatasetError as error:
+        raise DatasetError(f"its {what} video is damaged: {error}") from error
     found = (picture.shape[1], picture.shape[0])
     if found != sizing.recorded:
         raise DatasetError(
-            f"episode {number}: the {what} of frame {row} is {found[0]}x{found[1]} and the data set's are "
+            f"the {what} of frame {row} is {found[0]}x{found[1]} and the data set's are "
             f"{sizing.recorded[0]}x{sizing.recorded[1]}; record it into a data set of its own"
         )
+    return picture
 
 
 def has_pose(episode: Episode, settings: Settings) -> NDArray[np.bool_]:

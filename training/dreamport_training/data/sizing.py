@@ -96,15 +96,14 @@ def _fits(size: tuple[int, int]) -> bool:
 
 
 def _shrunk(recorded: tuple[int, int]) -> tuple[int, int]:
-    """The largest size of at most ``PIXELS`` that cuts off little: a twentieth of the picture is worth as
-    much as a tenth of the pixels."""
+    """The largest size of at most ``PIXELS`` that cuts off little: a cut counts threefold."""
     w, h = recorded
     most = min(PIXELS, w * h)
     best, chosen = -1.0, (LEAST, LEAST)
     for width in range(LEAST, MOST + 1, UNIT):
         for height in range(LEAST, most // width + 1, UNIT):
             stretch = (width / height) / (w / h)
-            worth = width * height * min(stretch, 1.0 / stretch) ** 2
+            worth = width * height * min(stretch, 1.0 / stretch) ** 3
             if worth > best:
                 best, chosen = worth, (width, height)
     return chosen
