@@ -11,7 +11,6 @@ import fcntl
 import select
 import struct
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from dreamport_tools.desktop.events import InputEvent, Put
 from dreamport_tools.desktop.source import InputSource
 
 _EVIOCSCLOCKID = 0x400445A0  # _IOW('E', 0xa0, int): linux/input.h
+_CLOCK_MONOTONIC = 1
 _EV_SYN, _EV_REL, _REL_X, _REL_Y = 0, 2, 0, 1
 _STOP_S = 0.2
 
@@ -34,7 +34,7 @@ def readable_mice() -> list[Any]:
         with contextlib.suppress(OSError):
             device = evdev.InputDevice(path)
             if {_REL_X, _REL_Y} <= set(device.capabilities().get(_EV_REL, ())):
-                fcntl.ioctl(device.fd, _EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
+                fcntl.ioctl(device.fd, _EVIOCSCLOCKID, struct.pack("i", _CLOCK_MONOTONIC))
                 mice.append(device)
             else:
                 device.close()

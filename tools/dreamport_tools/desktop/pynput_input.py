@@ -141,9 +141,9 @@ def _namer() -> Any:
     if sys.platform == "darwin":
         return lambda key: keys.from_macos(code(key))
     if sys.platform == "win32":
-        import ctypes  # noqa: PLC0415
+        from dreamport_tools.desktop.windows import library  # noqa: PLC0415
 
-        user32 = ctypes.WinDLL("user32")
+        user32 = library("user32")
 
         def from_windows(key: Any) -> str:
             scan = int(

@@ -34,7 +34,7 @@ def main() -> None:
         except DreamportError as error:
             sys.exit(f"dreamport: {error}")
     command = ["python", "-m", "dreamport_tools.desktop.trial", *sys.argv[1:]]
-    text = json.dumps({"command": " ".join(command), **figures, **machine_facts()}, indent=1)
+    text = json.dumps({**figures, **machine_facts(), "command": " ".join(command)}, indent=1)
     print(text)
     if options.json is not None:
         options.json.write_text(text + "\n", encoding="utf-8")
