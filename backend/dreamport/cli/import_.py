@@ -42,23 +42,38 @@ class VideoPoses(StrEnum):
     none = "none"
 
 
+class ActionOf(StrEnum):
+    """Which frame the action of a row belongs to."""
+
+    next = "next"
+    same = "same"
+
+
 @import_.command()
 def video(
     sources: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
     out: OutOption,
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames a second of the data set.")] = 20.0,
-    size: Annotated[str, typer.Option(help="Frame size: WIDTHxHEIGHT; pictures are scaled, then cropped.")] = "320x192",
+    size: Annotated[
+        str, typer.Option(help="Frame size: WIDTHxHEIGHT; pictures are scaled, then cropped.")
+    ] = "320x192",
     fov: Annotated[
-        float, typer.Option(min=10, max=170, help="Degrees a picture shows from left to right; 90 is a guess.")
+        float,
+        typer.Option(min=10, max=170, help="Degrees a picture shows from left to right; 90 is a guess."),
     ] = 90.0,
     poses: Annotated[
-        VideoPoses, typer.Option(help="pseudo: estimate poses and controls from the pictures; none: leave them out.")
+        VideoPoses,
+        typer.Option(help="pseudo: estimate poses and controls from the pictures; none: leave them out."),
     ] = VideoPoses.pseudo,
     speed: Annotated[
-        float, typer.Option(min=0.01, help="Metres a second of a camera that moves as usual: a video does not tell.")
+        float,
+        typer.Option(
+            min=0.01, help="Metres a second of a camera that moves as usual: a video does not tell."
+        ),
     ] = 3.0,
     source_fps: Annotated[
-        float | None, typer.Option(min=1, max=1000, help="Pictures a second of videos whose time stamps are wrong.")
+        float | None,
+        typer.Option(min=1, max=1000, help="Pictures a second of videos whose time stamps are wrong."),
     ] = None,
     min_size: Annotated[str, typer.Option(help="Smaller videos are refused.")] = "320x180",
     min_seconds: Annotated[float, typer.Option(min=0.1, help="Shorter shots are refused.")] = 2.0,
@@ -66,9 +81,15 @@ def video(
     min_motion: Annotated[
         float, typer.Option(min=0, help="Least motion of a shot, in shares of the width a second.")
     ] = 0.01,
-    brightness: Annotated[str, typer.Option(help="Least and most mean brightness of a shot, 0 to 255.")] = "12-243",
-    min_contrast: Annotated[float, typer.Option(min=0, help="Least deviation of the brightness, 0 to 255.")] = 6.0,
-    max_text: Annotated[float, typer.Option(min=0, max=1, help="Most of a picture that may be writing.")] = 0.08,
+    brightness: Annotated[
+        str, typer.Option(help="Least and most mean brightness of a shot, 0 to 255.")
+    ] = "12-243",
+    min_contrast: Annotated[
+        float, typer.Option(min=0, help="Least deviation of the brightness, 0 to 255.")
+    ] = 6.0,
+    max_text: Annotated[
+        float, typer.Option(min=0, max=1, help="Most of a picture that may be writing.")
+    ] = 0.08,
     max_repeats: Annotated[
         float, typer.Option(min=0, max=1, help="Most of a shot's pictures that may repeat the one before.")
     ] = 0.35,
@@ -114,6 +135,98 @@ def video(
     _import(out, settings.info(), videos(sources, settings), split, as_json)
 
 
+@import_.command()
+def lerobot(
+    source: Annotated[Path, typer.Argument(help="Folder of a LeRobot data set (layouts v2.0, v2.1, v3.0).")],
+    out: OutOption,
+    camera: Annotated[
+        str | None, typer.Option(help="Feature whose pictures are taken; left out, the first.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Frame size: WIDTHxHEIGHT; left out, the camera's.")
+    ] = None,
+    fov: Annotated[
+        float, typer.Option(min=10, max=170, help="Degrees a picture shows from left to right.")
+    ] = 60.0,
+    pose: Annotated[
+        str | None,
+        typer.Option(help="Feature with camera-to-world poses: 16, 12 or 7 numbers, OpenCV's axes, metres."),
+    ] = None,
+    button: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FEATURE[COLUMN]>LIMIT, once a button; left out, actions that are 0 or 1."),
+    ] = None,
+    yaw: Annotated[
+        str | None, typer.Option(help="FEATURE[COLUMN]*SCALE in degrees a frame, right positive.")
+    ] = None,
+    pitch: Annotated[
+        str | None, typer.Option(help="FEATURE[COLUMN]*SCALE in degrees a frame, down positive.")
+    ] = None,
+    action_of: Annotated[
+        ActionOf,
+        typer.Option(help="Whether an action leads to the next frame, as in LeRobot, or led to the same."),
+    ] = ActionOf.next,
+    name: Annotated[str | None, typer.Option(help="Name of the data set; left out, the folder's.")] = None,
+    licence: LicenceOption = "unknown",
+    split: SplitOption = Split.train,
+    as_json: JsonFlag = False,
+) -> None:
+    """Import a LeRobot data set: actions move to the frame they led to."""
+    require_extra("capture", *IMPORT_MODULES)
+    from dreamport_tools.importing.lerobot import LeRobotImport
+
+    whole = LeRobotImport(
+        source,
+        name=name or out.resolve().name,
+        licence=licence,
+        camera=camera,
+        size=None if size is None else _size("--size", size),
+        fov_deg=fov,
+        action_of=action_of.value,
+        pose=pose,
+        buttons=button,
+        yaw=yaw,
+        pitch=pitch,
+    )
+    if not as_json and whole.controls.unused:
+        left = ", ".join(whole.controls.unused)
+        console().print(f"no control here, left out: {left} (--button, --yaw, --pitch)", markup=False)
+    _import(out, whole.info(), whole.items(), split, as_json)
+
+
+@import_.command()
+def lingbot(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Folders of clips: poses.npy, intrinsics.npy, a video ...")
+    ],
+    out: OutOption,
+    fps: Annotated[float, typer.Option(min=1, max=240, help="Frames a second of the clips.")] = 16.0,
+    size: Annotated[
+        str, typer.Option(help="Frame size: WIDTHxHEIGHT; pictures are scaled, then cropped.")
+    ] = "832x480",
+    keys: Annotated[
+        ActionOf,
+        typer.Option(help="Whether keys lead to the next pose, as in LingBot-World, or led to the same."),
+    ] = ActionOf.next,
+    name: Annotated[str | None, typer.Option(help="Name of the data set; left out, the folder's.")] = None,
+    licence: LicenceOption = "unknown",
+    split: SplitOption = Split.train,
+    as_json: JsonFlag = False,
+) -> None:
+    """Import LingBot-World clips: poses stay with their frame, keys move to the frame they led to."""
+    require_extra("capture", *IMPORT_MODULES)
+    from dreamport_tools.importing.lingbot import LingbotSettings, clips
+
+    settings = LingbotSettings(
+        name=name or out.resolve().name,
+        licence=licence,
+        rate=fps,
+        size=_size("--size", size),
+        keys=keys.value,
+    )
+    _import(out, settings.info(), clips(sources, settings), split, as_json)
+
+
 def _import(out: Path, info: DatasetInfo, items: Sequence[Item], split: Split, as_json: bool) -> None:
     """Import and report. Leaves with an error code when something that should have been imported was not."""
     from dreamport_tools.importing.desk import import_items
@@ -138,7 +251,12 @@ def _as_json(out: Path, reports: Sequence[ItemReport]) -> dict[str, object]:
                 "notes": list(report.notes),
                 "imported_before": report.before,
                 "parts": [
-                    {"part": each.part, "episode": each.episode, "reasons": list(each.reasons), "failed": each.failed}
+                    {
+                        "part": each.part,
+                        "episode": each.episode,
+                        "reasons": list(each.reasons),
+                        "failed": each.failed,
+                    }
                     for each in report.outcomes
                 ],
             }
@@ -149,7 +267,12 @@ def _as_json(out: Path, reports: Sequence[ItemReport]) -> dict[str, object]:
 
 def _print(out: Path, reports: Sequence[ItemReport]) -> None:
     rows = [
-        (report.item, each.part, "refused" if each.episode is None else each.episode, "; ".join(each.reasons) or None)
+        (
+            report.item,
+            each.part,
+            "refused" if each.episode is None else each.episode,
+            "; ".join(each.reasons) or None,
+        )
         for report in reports
         for each in report.outcomes
     ]
