@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamport_tools.importing.tracks import Grey, find_corners, follow
+from dreamport_tools.importing.tracks import Grey, evened, find_corners, follow, grey_of
 
 WIDTH = 320
 """Pictures are this wide when they are compared."""
@@ -27,7 +26,7 @@ class CutFinder:
     """Is shown pictures ``[H, W, 3]`` RGB, ``WIDTH`` wide, in order; tells after which a cut was found."""
 
     def __init__(self, rate: float) -> None:
-        from scenedetect import AdaptiveDetector
+        from scenedetect import AdaptiveDetector  # noqa: PLC0415
 
         self._rate = rate
         self._detector = AdaptiveDetector(
@@ -36,15 +35,14 @@ class CutFinder:
             min_scene_len=1,
             window_width=WINDOW,
         )
-        self._even = cv2.createCLAHE(3.0, (8, 8))
         self._newest: deque[Grey] = deque(maxlen=WINDOW + 2)
         self._count = 0
 
     def show(self, rgb: NDArray[np.uint8]) -> int | None:
         """The number of the picture that begins a shot, if one is found now: ``WINDOW`` pictures back."""
-        from scenedetect import FrameTimecode
+        from scenedetect import FrameTimecode  # noqa: PLC0415
 
-        self._newest.append(self._even.apply(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)))
+        self._newest.append(evened(grey_of(rgb)))
         at = FrameTimecode(self._count, fps=self._rate)
         self._count += 1
         proposed = self._detector.process_frame(at, np.ascontiguousarray(rgb[..., ::-1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def shots(seen: Survey, rate: float, longest: int) -> list[Shot]:
     """The shots of a survey, none longer than ``longest`` moments."""
     edges = [*seen.cuts, len(seen.moment)]
     found = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         pieces = max(1, math.ceil((last - first) / longest))
         for k in range(pieces):
             start, end = first + (last - first) * k // pieces, first + (last - first) * (k + 1) // pieces

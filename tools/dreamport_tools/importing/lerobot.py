@@ -122,7 +122,7 @@ class LeRobotImport:
                         if len(values)
                         else np.ones(values.shape[1], bool)
                     )
-                    found[name] = only & found[name] if name in found else only
+                    found[name] = np.asarray(only & found[name]) if name in found else only
             except (DatasetError, ValueError):  # its own import says what is wrong with it
                 continue
         return found
@@ -164,9 +164,9 @@ class LeRobotItem:
         pose = None
         good = np.ones(count, np.bool_)
         for name, value in values.items():
-            bad = ~np.isfinite(value).all(axis=1)
+            bad: Chosen = np.asarray(~np.isfinite(value).all(axis=1))
             # The last action leads to no frame: it need not be a number.
-            good &= ~self._shifted(bad, False)
+            good = good & ~self._shifted(bad, False)
             if self._shifted(bad, False).any():
                 self._notes.append(
                     f"{self.name}: {name} of rows {rows_text(bad)} is no number; the episode is cut there"

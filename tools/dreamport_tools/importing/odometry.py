@@ -111,7 +111,7 @@ class Odometry:
         rays = np.column_stack(
             [(pixel[:, 0] - k[0, 2]) / k[0, 0], (pixel[:, 1] - k[1, 2]) / k[1, 1], np.ones(len(pixel))]
         )
-        return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True), np.float64)
 
     def _follow(self, before: Grey, after: Grey) -> Float64:
         """Follow the corners; gives where those that are left were before."""

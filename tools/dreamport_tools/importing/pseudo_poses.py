@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from dreamport_tools.importing.fitting import Camera
 from dreamport_tools.importing.odometry import Odometry
 from dreamport_tools.importing.steering import buttons_of, look_of, scaled, upright
-from dreamport_tools.importing.tracks import Float64, Grey
+from dreamport_tools.importing.tracks import Float64, Grey, evened
 
 TRUSTED = 0.3
 """A step with at least this confidence counts as one whose pose can be trusted."""
 BROKEN = 0.05
 STILL_DEVIATION, MOVING_DEVIATION = 3.0, 9.0
-CONTRAST_LIMIT, CONTRAST_TILES = 3.0, (8, 8)
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def overlay_mask(pictures: Sequence[Grey]) -> NDArray[np.uint8] | None:
     )
     if not still.any():
         return None
-    return 255 - cv2.dilate(still, np.ones((9, 9), np.uint8))
+    return np.asarray(255 - cv2.dilate(still, np.ones((9, 9), np.uint8)), np.uint8)
 
 
 def estimate(pictures: Sequence[Grey], camera: Camera, metres_per_frame: float) -> list[PosedRun]:
@@ -68,10 +67,8 @@ def estimate(pictures: Sequence[Grey], camera: Camera, metres_per_frame: float) 
     The unit of length is chosen so that the usual step is ``metres_per_frame``: a single camera cannot know it.
     """
     odometry = Odometry(camera, overlay_mask(pictures))
-    # Dark corners of a level have contrast too, but little.
-    even = cv2.createCLAHE(CONTRAST_LIMIT, CONTRAST_TILES)
     for picture in pictures:
-        odometry.add(even.apply(picture))
+        odometry.add(evened(picture))
     trajectory = odometry.trajectory
     broken = trajectory.confidence < BROKEN
     edges = np.flatnonzero(np.diff(np.r_[True, broken, True].astype(np.int8)))

@@ -40,11 +40,11 @@ def poses_of(values: Float64, name: str) -> Float64:
 def believable(pose: Float64) -> Chosen:
     """Which poses ``[T, 4, 4]`` are finite and rigid."""
     turn = pose[:, :3, :3]
-    finite = np.isfinite(pose).all(axis=(1, 2))
+    finite: Chosen = np.asarray(np.isfinite(pose).all(axis=(1, 2)))
     with np.errstate(invalid="ignore"):
         odd = np.abs(np.swapaxes(turn, 1, 2) @ turn - np.eye(3)).max(axis=(1, 2))
         mirrored = np.linalg.det(np.where(finite[:, None, None], turn, np.eye(3))) < 0
-    return finite & (odd < RIGID) & ~mirrored
+    return np.asarray(finite & (odd < RIGID) & ~mirrored)
 
 
 def runs_of(good: Chosen, fewest: int = 2) -> list[tuple[int, int]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dreamport_tools.importing.cuts import WIDTH, CutFinder
 from dreamport_tools.importing.film import Film, rate_of
+from dreamport_tools.importing.tracks import grey_of
 from dreamport_tools.importing.writing import strokes_of, text_share
 
 TEXT_WIDTH = 480
@@ -58,7 +59,7 @@ def survey(film: Film, rate: float, told: Callable[[int], None]) -> Survey:
     for moment, shown in film.on_grid(rate, times=times):
         number, (width, height) = len(rows), shown.size
         rgb = shown.rgb(WIDTH, max(2, round(WIDTH * height / width)))
-        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        grey = grey_of(rgb)
         # The finder counts pictures, not moments: a gap is a cut anyway.
         cut = finder.show(rgb)
         if cut is not None:
@@ -69,13 +70,11 @@ def survey(film: Film, rate: float, told: Callable[[int], None]) -> Survey:
         motion, repeated = np.nan, False
         if before is not None and before.shape == grey.shape:
             repeated = float(cv2.absdiff(before, grey).mean()) < REPEATED
-            way = flow.calc(before, grey, None)
+            way = flow.calc(before, grey, np.zeros((*grey.shape, 2), np.float32))
             motion = float(np.median(np.linalg.norm(way, axis=2))) / WIDTH
         text = np.nan
         if number % text_every == 0:
-            large = cv2.cvtColor(
-                shown.rgb(TEXT_WIDTH, max(2, round(TEXT_WIDTH * height / width))), cv2.COLOR_RGB2GRAY
-            )
+            large = grey_of(shown.rgb(TEXT_WIDTH, max(2, round(TEXT_WIDTH * height / width))))
             newest = strokes_of(large)
             if strokes is not None and strokes.shape == newest.shape:
                 text = text_share(strokes & newest)
@@ -84,13 +83,19 @@ def survey(film: Film, rate: float, told: Callable[[int], None]) -> Survey:
         before = grey
         told(len(rows))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 8
-    moment, brightness, contrast, motion, repeated, text, width, height = columns
-    moving = np.array(motion, np.float64)
+    moving = np.array(columns[3], np.float64)
     for cut in cuts:
         if cut < len(moving):
             moving[cut] = np.nan
     return Survey(
-        np.array(moment, np.int64), np.array(brightness), np.array(contrast), moving, np.array(repeated, np.bool_),
-        np.array(text, np.float64), np.array(width, np.int64), np.array(height, np.int64),
-        tuple(sorted(cut for cut in cuts if cut < len(rows))), rate_of(np.array(times)),
-    )  # fmt: skip
+        moment=np.array(columns[0], np.int64),
+        brightness=np.array(columns[1], np.float64),
+        contrast=np.array(columns[2], np.float64),
+        motion=moving,
+        repeated=np.array(columns[4], np.bool_),
+        text=np.array(columns[5], np.float64),
+        width=np.array(columns[6], np.int64),
+        height=np.array(columns[7], np.int64),
+        cuts=tuple(sorted(cut for cut in cuts if cut < len(rows))),
+        rate=rate_of(np.array(times)),
+    )

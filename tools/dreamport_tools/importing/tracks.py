@@ -8,7 +8,6 @@ adds to a 3x3 system and no picture needs to be kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import cv2
@@ -101,6 +100,16 @@ class Tracks:
         self.solved[at] = (ahead > 0) & (ahead < FARTHEST * way)
 
 
+def grey_of(rgb: NDArray[np.uint8]) -> Grey:
+    """Brightness ``[H, W]`` of a picture ``[H, W, 3]``."""
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def evened(grey: Grey) -> Grey:
+    """With the contrast of every region brought up (CLAHE): dark corners of a level have contrast too, but little."""
+    return np.asarray(cv2.createCLAHE(3.0, (8, 8)).apply(grey), np.uint8)
+
+
 def find_corners(grey: Grey, there: Float64, mask: NDArray[np.uint8] | None, most: int = MOST) -> Float64:
     """New corners ``[N, 2]`` away from those already ``there [M, 2]``, so many that it becomes ``most``.
     ``mask``: 0 where to look for none.
@@ -132,5 +141,5 @@ def follow(before: Grey, after: Grey, pixel: Float64, guess: Float64) -> tuple[F
 
 def _search(
     one: Grey, other: Grey, start: NDArray[np.float32], guess: NDArray[np.float32]
-) -> Mapping[int, NDArray[np.float32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
     return cv2.calcOpticalFlowPyrLK(one, other, start, guess.copy(), **_SEARCH)  # type: ignore[call-overload,no-any-return]

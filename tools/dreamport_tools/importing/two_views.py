@@ -40,15 +40,16 @@ def motion_between(
     front = (before[:, 2] > 0.1) & (after[:, 2] > 0.1)
     if front.sum() < 8:
         return None
-    one, two = before[front, :2] / before[front, 2:], after[front, :2] / after[front, 2:]
+    one: Float64 = before[front, :2] / before[front, 2:]
+    two: Float64 = after[front, :2] / after[front, 2:]
     essential, inside = cv2.findEssentialMat(
         one, two, np.eye(3), method=cv2.USAC_MAGSAC, prob=0.999, threshold=tolerance_rad
     )
     if essential is None or essential.shape != (3, 3):
         return None
-    count, rotation, way, inside = cv2.recoverPose(essential, one, two, np.eye(3), mask=inside)
+    count, rotation, way, agreed = cv2.recoverPose(essential, one, two, np.eye(3), mask=inside)
     good = np.zeros(len(before), np.bool_)
-    good[front] = inside.ravel() > 0
+    good[front] = np.asarray(agreed).ravel() > 0
     if count < 8:
         return None
     turn = np.asarray(rotation, np.float64).T

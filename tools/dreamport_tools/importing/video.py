@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import cv2
-
 from dreamport.episodes.layout import DatasetInfo
 from dreamport.episodes.writer import EpisodeWriter, RecordedFrame
 from dreamport.errors import DatasetError
@@ -20,6 +18,7 @@ from dreamport_tools.importing.fitting import Fit, camera_of_view
 from dreamport_tools.importing.pseudo_poses import PosedRun, estimate
 from dreamport_tools.importing.steering import BUTTONS
 from dreamport_tools.importing.survey import survey
+from dreamport_tools.importing.tracks import grey_of
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv")
 POSE_WIDTH = 480
@@ -125,7 +124,7 @@ class Video:
         width = min(POSE_WIDTH, shot.width)
         height = max(2, round(width * shot.height / shot.width))
         pictures = [
-            cv2.cvtColor(shown.rgb(width, height), cv2.COLOR_RGB2GRAY)
+            grey_of(shown.rgb(width, height))
             for _, shown in film.on_grid(settings.rate, shot.start, shot.end)
         ]
         runs = estimate(
