@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dreamport.episodes.layout import DatasetInfo
@@ -31,10 +32,32 @@ class Gates:
     lag: bool = True
 
 
+@dataclass(frozen=True)
+class CommonLags:
+    """Lags, in frames, that episodes of a data set are sure of: the others come from the same recorder."""
+
+    controls: frozenset[int] = frozenset()
+    poses: frozenset[int] = frozenset()
+
+
+NO_LAGS = CommonLags()
+
+
+def common_lags(measured: Iterable[Measures]) -> CommonLags:
+    """Of all episodes of a data set."""
+    each = list(measured)
+    return CommonLags(
+        frozenset(m.control_lag.frames for m in each if m.control_lag is not None and m.control_lag.sure),
+        frozenset(m.pose_lag.frames for m in each if m.pose_lag is not None and m.pose_lag.sure),
+    )
+
+
 def judge(
-    index: int, measured: Measures, info: DatasetInfo, gates: Gates
+    index: int, measured: Measures, info: DatasetInfo, gates: Gates, common: CommonLags = NO_LAGS
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Reasons why the episode is left out (none: it is used), and what is only worth knowing."""
+    """Reasons why the episode is left out (none: it is used), and what is only worth knowing. ``common``:
+    lags that other episodes of the data set are sure of.
+    """
     at = f"episode {index}"
     reasons, warnings = [], []
     rate = info.frame_rate
@@ -68,8 +91,11 @@ def judge(
             f"{at}: its frames came {clock:.1f} times a second by the recorder's clock, the data set says "
             f"{rate:g} (wrong fps); put it into a data set of its own"
         )
-    for what, lag in (("controls", measured.control_lag), ("poses", measured.pose_lag)):
-        if lag is not None and lag.sure:
+    for what, lag, others in (
+        ("controls", measured.control_lag, common.controls),
+        ("poses", measured.pose_lag, common.poses),
+    ):
+        if lag is not None and (lag.sure or (lag.likely and lag.frames in others)):
             (reasons if gates.lag else warnings).append(f"{at}: {in_words(lag, what)}")
     lost = measured.lost / (measured.lost + measured.frames)
     if lost > gates.lost:

@@ -1,8 +1,9 @@
 """Whether controls (or poses) belong to the pictures they stand beside, found from how the pictures move.
 
 Turning the view moves the whole picture. The movement measured between pictures and the look recorded for
-them are compared at every shift by a few rows; differences from row to row are compared and not the values,
-because a player turns for many frames in the same direction.
+them are compared at every shift by a few rows. A player turns for many frames in the same direction, which
+would blur the comparison, so both are whitened first: x(t) - a x(t-1), with the a that leaves the look's rows
+unrelated (Box, Jenkins, Reinsel and Ljung, Time Series Analysis, 5th edition, 12.2.1).
 """
 
 from __future__ import annotations
@@ -36,22 +37,24 @@ class Lag:
     def sure(self) -> bool:
         """The signal moves the pictures at this lag, and not at none."""
         above = (self.correlation - self.at_zero) * np.sqrt(self.pairs)
-        return (
-            self.frames != 0
-            and self.correlation >= max(LEAST_CORRELATION, CLEARLY * self.at_zero)
-            and bool(above >= SURE_Z)
-        )
+        return self.likely and bool(above >= SURE_Z)
+
+    @property
+    def likely(self) -> bool:
+        """Enough where other episodes of the same recorder are sure of the same lag."""
+        return self.frames != 0 and self.correlation >= max(LEAST_CORRELATION, CLEARLY * self.at_zero)
 
 
 def find_lag(movement: NDArray[np.floating], signal: NDArray[np.floating]) -> Lag | None:
     """The lag of ``signal [T]`` behind ``movement [T]``, both of the step that led to their row, NaN where
     unknown. ``None`` when too little happens to tell.
 
-    Rank correlation (Spearman) of the differences from row to row, at every shift of up to ``MOST`` rows.
+    Rank correlation (Spearman) of both, whitened, at every shift of up to ``MOST`` rows.
     """
     best: Lag | None = None
     zero = 0.0
-    moved, turned = np.diff(movement), np.diff(signal)
+    share = _carried_over(signal)
+    moved, turned = movement[1:] - share * movement[:-1], signal[1:] - share * signal[:-1]
     for shift in sorted(range(-MOST, MOST + 1), key=abs):
         later = np.full_like(turned, np.nan)
         if shift >= 0:
@@ -84,12 +87,19 @@ def in_words(lag: Lag, what: str) -> str:
     """``what`` come so many frames late or early, and what to do."""
     count, late = abs(lag.frames), lag.frames > 0
     ending = "s" if count > 1 else ""
-    late_or_early, up_or_down = ("late", "up") if late else ("early", "down")
+    side, way = ("late", "up") if late else ("early", "down")
     return (
-        f"{what} come {count} frame{ending} {late_or_early} (lag {lag.frames:+d}): pictures move with them at a "
-        f"correlation of {lag.correlation:.2f} there, of {lag.at_zero:.2f} as they are; move them {count} "
-        f"row{ending} {up_or_down} in the recorder or import, and record again"
+        f"{what} come {count} frame{ending} {side} (lag {lag.frames:+d}): pictures move with them at a "
+        f" correlation of {lag.correlation:.2f} there, of {lag.at_zero:.2f} as they are; move them {count} "
+        f"row{ending} {way} in the recorder or import, and record again"
     )
+
+
+def _carried_over(signal: NDArray[np.floating]) -> float:
+    """How much of a row is in the next one: the autocorrelation at one row, 0 to 1."""
+    centred = np.nan_to_num(signal - np.nanmean(signal)) if np.isfinite(signal).any() else np.zeros(2)
+    power = float(centred @ centred)
+    return min(1.0, max(0.0, float(centred[1:] @ centred[:-1]) / power)) if power > 0 else 0.0
 
 
 def _rank_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:

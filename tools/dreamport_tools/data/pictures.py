@@ -85,7 +85,8 @@ def _of_picture(small: NDArray[Any], before: NDArray[Any] | None, window: NDArra
     change = float(np.abs(small - before).mean())
     right = down = float("nan")
     if min(light[1], float(before.std())) > 1:
-        (right, down), _ = cv2.phaseCorrelate(before, small, window)
+        # It multiplies what it is given by the window where no padding is needed, so it is given copies.
+        (right, down), _ = cv2.phaseCorrelate(before.copy(), small.copy(), window)
     histograms = [np.histogram(picture, 32, (0, 256))[0] / picture.size for picture in (small, before)]
     likeness = float(np.minimum(*histograms).sum())
     return (*light, change, right, down, likeness)

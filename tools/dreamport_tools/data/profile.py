@@ -14,7 +14,7 @@ from dreamport.episodes.dataset import Dataset
 from dreamport.episodes.verdicts import Verdict, fingerprint, read_profile, write_profile
 from dreamport.errors import DatasetError
 from dreamport_tools.data.balance import Balance, total
-from dreamport_tools.data.gates import Gates, judge
+from dreamport_tools.data.gates import CommonLags, Gates, common_lags, judge
 from dreamport_tools.data.measure import Measures, measure
 
 Progress = Callable[[int, int], None]
@@ -87,7 +87,8 @@ def profile(
             entry["measures"] = measured
         done += 1
         told(done, len(entries))
-    found = [_judge(data, index, entry, gates) for index, entry in entries.items()]
+    common = common_lags(m for m in map(_measured, entries.values()) if m is not None)
+    found = [_judge(data, index, entry, gates, common) for index, entry in entries.items()]
     write_profile(data.path, entries)
     found += [Profiled(Verdict(index, False, (text,)), "", None) for index, text in data.unreadable.items()]
     used = (each.measures.balance for each in found if each.verdict.usable and each.measures is not None)
@@ -103,14 +104,14 @@ def measures_of(root: Path) -> dict[int, Measures]:
     }
 
 
-def _judge(data: Dataset, index: int, entry: dict[str, Any], gates: Gates) -> Profiled:
+def _judge(data: Dataset, index: int, entry: dict[str, Any], gates: Gates, common: CommonLags) -> Profiled:
     """The verdict on an episode; it is written into ``entry`` too."""
     split = next(str(row["split"]) for row in data.rows() if int(row["episode_index"]) == index)
     measured = _measured(entry)
     reasons: tuple[str, ...] = tuple(entry.pop("problems", ()))
     warnings: tuple[str, ...] = ()
     if measured is not None:
-        reasons, warnings = judge(index, measured, data.info, gates)
+        reasons, warnings = judge(index, measured, data.info, gates, common)
     usable = not reasons
     decision = entry.get("decision")
     if decision is not None and measured is not None:
@@ -132,17 +133,21 @@ def _measure_all(
             yield _measure_one(data.path, position)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(positions)), context) as pool:
+    with ProcessPoolExecutor(min(workers, len(positions)), context, initializer=_one_thread) as pool:
         for future in as_completed(
             [pool.submit(_measure_one, data.path, position) for position in positions]
         ):
             yield future.result()
 
 
-def _measure_one(path: Path, position: int) -> tuple[int, list[str], dict[str, Any] | None]:
-    import cv2  # noqa: PLC0415 - one process, one thread: the others do the same beside it
+def _one_thread() -> None:
+    """Beside other workers a process uses one core."""
+    import cv2  # noqa: PLC0415 - only the workers need it here
 
     cv2.setNumThreads(1)
+
+
+def _measure_one(path: Path, position: int) -> tuple[int, list[str], dict[str, Any] | None]:
     data = Dataset(path)
     problems = check_episode(data, position)
     if problems:
