@@ -42,7 +42,8 @@ class Summary:
 @dataclass
 class _Running:
     """An episode that is recorded. ``number``: the grid's, of its last frame; ``gap``: the next frame is no
-    neighbour of it, however long it was: one frame counts as missing.
+    neighbour of it, however long it was: one frame counts as missing. ``unseen``: nobody knows who had the
+    keyboard before the next frame.
     """
 
     episode: DesktopEpisode
@@ -51,6 +52,7 @@ class _Running:
     number: int | None = None
     next_index: int = 0
     gap: bool = False
+    unseen: bool = True
 
 
 class Recorder:
@@ -75,6 +77,7 @@ class Recorder:
         self._held = HeldControls(self._bindings)
         self._secrecy = Secrecy()
         self._inbox: deque[InputEvent] = deque()
+        self._asked: deque[tuple[Action, int]] = deque()
         self._events: list[InputEvent] = []
         self._window: GameWindow | None = None
         self._camera: Camera | None = None
@@ -134,6 +137,7 @@ class Recorder:
         elif found.before_ns - self._now.began_ns >= self._settings.episode_minutes * 60 * SECOND_NS:
             self._finish("finished")
             self._begin()
+            self._now.unseen = False
 
     # Frames
 
@@ -149,6 +153,9 @@ class Recorder:
             return
         self._events.sort(key=lambda event: event.time_ns)
         count = sum(event.time_ns <= shot.before_ns for event in self._events)
+        if running.unseen:
+            self._forget_events(count)
+            running.unseen, count = False, 0
         control, events = self._held.row(self._events[:count])
         del self._events[:count]
         first = running.number is None
@@ -193,13 +200,18 @@ class Recorder:
         self.quality.state = "recording"
         if self._paused is not None and self._now is not None:
             self._now.episode.mark("resume", self._paused, shot.before_ns)
-            self._now.gap = self._now.number is not None
+            self._now.gap, self._now.unseen = self._now.number is not None, True
             self._desktop.input.snapshot()
         self._paused = None
 
     # Input
 
     def _receive(self, *, act: bool) -> None:
+        """Take what came. Hot keys are followed only where ``act`` says so, else later: they end and begin
+        episodes.
+        """
+        while self._asked and act:
+            self._act(*self._asked.popleft())
         while self._inbox:
             event = self._inbox.popleft()
             action, is_hot_key = self._hot_keys.take(event)
@@ -208,11 +220,14 @@ class Recorder:
                 event = replace(event, names=names)
             if not is_hot_key:
                 self._events.append(event)
-            if act and action is not None:
+            if action is not None and act:
                 self._act(action, event.time_ns)
+            elif action is not None:
+                self._asked.append((action, event.time_ns))
 
     def _act(self, action: Action, time_ns: int) -> None:
         if action == "start" and self._now is None:
+            self._forget_events()
             try:
                 self._begin()
             except CaptureError as error:
@@ -225,11 +240,11 @@ class Recorder:
         elif action == "delete":
             self._delete(time_ns)
 
-    def _forget_events(self) -> None:
-        """Input that belongs to no frame is not kept, but for what is held."""
-        for event in self._events:
+    def _forget_events(self, count: int | None = None) -> None:
+        """Input (the first so many events) that belongs to no frame is not kept, but for what is held."""
+        for event in self._events[:count]:
             self._held.take(event)
-        self._events.clear()
+        del self._events[:count]
 
     # Episodes
 

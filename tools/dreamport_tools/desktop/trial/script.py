@@ -100,8 +100,10 @@ class Player:
         """Give the keyboard to the window of that title, as a window manager would."""
         from Xlib import X  # noqa: PLC0415
 
+        name = self._display.intern_atom("WM_NAME")
         for window in self._display.screen().root.query_tree().children:
-            if window.get_wm_name() == title:
+            found = window.get_full_property(name, X.AnyPropertyType)
+            if found is not None and found.value in (title, title.encode()):
                 window.set_input_focus(X.RevertToPointerRoot, X.CurrentTime)
                 window.configure(stack_mode=X.Above)
         self._display.sync()

@@ -63,7 +63,7 @@ def running_game(
     """The game with its window on ``display``, drawing."""
     command = [sys.executable, "-m", "dreamport_tools.desktop.trial.game", str(log)]
     command += ["--size", f"{size[0]}x{size[1]}", "--fps", str(fps)]
-    environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11"}
+    environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11", "SDL_VIDEO_WINDOW_POS": "0,0"}
     game = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         wait_until("the game's window", lambda: log.exists() and log.stat().st_size > 0)
@@ -106,7 +106,7 @@ def run_trial(folder: Path, trial: Trial) -> dict[str, Any]:
     return {
         "trial": asdict(trial),
         "backends": summary["backends"],
-        "input": compare_input(episode, given, len(received)),
+        "input": {**compare_input(episode, given, len(received)), "repairs": summary["repairs"]},
         "frames": {**frame_figures(episode, trial.fps), "dropped": summary["dropped"]},
         "cpu_cores": {"recorder": round(cores[0], 2), "game": round(cores[1], 2)},
         "disk_mb": round(sum(f.stat().st_size for f in out.rglob("*") if f.is_file()) / 1e6, 1),

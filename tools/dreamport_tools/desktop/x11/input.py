@@ -31,6 +31,7 @@ _REPEATED = 1 << 16
 _WHEEL = {4: (0.0, -1.0), 5: (0.0, 1.0), 6: (-1.0, 0.0), 7: (1.0, 0.0)}
 _MILLISECOND_NS = 1_000_000
 _PLAUSIBLE_MS = 1000
+_SNAPSHOT_TRIES = 5
 
 
 class XInput2:
@@ -94,11 +95,21 @@ class XInput2:
                 self._woken.recv(64)
             if asked or time.monotonic() >= due:
                 due = time.monotonic() + SNAPSHOT_S
-                names = self._held()
-                for event in self._waiting():  # what happened before the answer stands before it
-                    put(event)
+                self._put_held(put)
+
+    def _put_held(self, put: Put) -> None:
+        """Put what is held, at a moment at which nothing changes: the answer is then of the same state as the
+        events before it. Somebody who types faster than that is asked again a second later.
+        """
+        for _ in range(_SNAPSHOT_TRIES):
+            names, changed = self._held(), False
+            for event in self._waiting():
+                put(event)
+                changed |= event.kind in ("key", "button")
+            if not changed:
                 self._last_ns = max(self._last_ns, time.monotonic_ns())
                 put(InputEvent(self._last_ns, "held", names=names))
+                return
 
     def _waiting(self) -> Iterator[InputEvent]:
         while self._display.pending_events():
