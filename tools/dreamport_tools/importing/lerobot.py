@@ -162,7 +162,7 @@ class LeRobotItem:
         if not values:
             values = {"": np.zeros((count, 1))}
         pose = None
-        good = np.ones(count, np.bool_)
+        good: Chosen = np.ones(count, np.bool_)
         for name, value in values.items():
             bad: Chosen = np.asarray(~np.isfinite(value).all(axis=1))
             # The last action leads to no frame: it need not be a number.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -63,7 +65,8 @@ def pose_from_points(
     do within ``tolerance`` pixels, and their root mean square error in pixels. ``guess``: a pose near it.
     """
     inverse = np.linalg.inv(guess)
-    turn, way = cv2.Rodrigues(inverse[:3, :3])[0], inverse[:3, 3].reshape(3, 1).copy()
+    turn: Any = cv2.Rodrigues(inverse[:3, :3])[0]
+    way: Any = inverse[:3, 3].reshape(3, 1).copy()
     found, turn, way, inside = cv2.solvePnPRansac(
         point,
         pixel,
