@@ -177,6 +177,7 @@ class ClipPrompts:
         ids = torch.from_numpy(np.stack([tokens(text, config.words, config.buckets) for text in said]))
         with torch.no_grad():
             vectors: NDArray[np.float32] = self._encoder(ids)["text"].numpy()
+        vectors[~ids.any(dim=1).numpy()] = 0.0
         return vectors.reshape(int(spoken.sum()), index.shape[1], config.size)
 
 

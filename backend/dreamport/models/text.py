@@ -25,7 +25,11 @@ class TextConfig:
 
 
 class TextEncoder(nn.Module):
-    """Tokens ``[B, words]`` (0 where there is no word) -> ``text [B, size]`` in -1..1; no words give zeros."""
+    """Tokens ``[B, words]`` (0 where there is no word) -> ``text [B, size]`` in -1..1.
+
+    Nothing said is a vector of zeros, which whoever asks puts there without asking: OpenVINO 2026.3 dies on a
+    product behind the last layer.
+    """
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -45,12 +49,10 @@ class TextEncoder(nn.Module):
         x = self.embed(tokens) + self.place
         b, n, d = x.shape
         heads = self.config.heads
-        qkv = self.qkv(x).reshape(b, n, 3, heads, d // heads).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv.unbind(0)
+        q, k, v = (a.reshape(b, n, heads, d // heads).transpose(1, 2) for a in self.qkv(x).split(d, dim=-1))
         bias = (there[:, None, None, :] - 1.0) * 1e4
         weights = torch.softmax(torch.matmul(q, k.transpose(-1, -2)) * (d // heads) ** -0.5 + bias, dim=-1)
         x = x + self.project(torch.matmul(weights, v).transpose(1, 2).reshape(b, n, d))
         count = there.sum(dim=1, keepdim=True)
         mean = (x * there[..., None]).sum(dim=1) / count.clamp(min=1.0)
-        text = torch.tanh(self.out(F.gelu(self.hidden(mean), approximate="tanh")))
-        return {"text": text * count.clamp(max=1.0)}
+        return {"text": torch.tanh(self.out(F.gelu(self.hidden(mean), approximate="tanh")))}
