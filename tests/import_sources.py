@@ -66,9 +66,19 @@ class Room:
             hit = pose[:3, 3] + t[..., None] * rays - origin
             pixels = texture.shape[0] / (2 * ROOM)
             x, y = hit @ along * pixels, hit @ down * pixels
-            seen = (t > 1e-3) & (t < nearest) & (x >= 0) & (y >= 0) & (x < texture.shape[1]) & (y < texture.shape[0])
+            seen = (
+                (t > 1e-3)
+                & (t < nearest)
+                & (x >= 0)
+                & (y >= 0)
+                & (x < texture.shape[1])
+                & (y < texture.shape[0])
+            )
             painted = cv2.remap(
-                texture, np.nan_to_num(x).astype(np.float32), np.nan_to_num(y).astype(np.float32), cv2.INTER_LINEAR
+                texture,
+                np.nan_to_num(x).astype(np.float32),
+                np.nan_to_num(y).astype(np.float32),
+                cv2.INTER_LINEAR,
             )
             out[seen] = painted[seen]
             nearest[seen] = t[seen]
@@ -84,9 +94,7 @@ def pose_at(x: float, z: float, yaw_deg: float, y: float = 0.0) -> NDArray[np.fl
 def walk(frames: int) -> NDArray[np.float64]:
     """A curved walk through the room, ``[frames, 4, 4]``."""
     t = np.arange(frames)
-    return np.stack(
-        [pose_at(-1.5 + 0.03 * k, -2.0 + 0.04 * k, 25 * np.sin(k / 18)) for k in t]
-    )
+    return np.stack([pose_at(-1.5 + 0.03 * k, -2.0 + 0.04 * k, 25 * np.sin(k / 18)) for k in t])
 
 
 def film(room: Room, poses: NDArray[np.float64]) -> list[Picture]:
@@ -136,7 +144,10 @@ def write_lerobot(
         "video_path": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
         if v3
         else "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4",
-        "features": {key: {"dtype": "video", "shape": [height, width, 3], "names": ["height", "width", "channels"]}, **(features or {})},
+        "features": {
+            key: {"dtype": "video", "shape": [height, width, 3], "names": ["height", "width", "channels"]},
+            **(features or {}),
+        },
     }
     (root / "meta").mkdir(parents=True)
     (root / "meta" / "info.json").write_text(json.dumps(info))
@@ -169,9 +180,13 @@ def write_lerobot(
         pq.write_table(pa.concat_tables(tables), root / "data/chunk-000/file-000.parquet")
         (root / "meta/episodes/chunk-000").mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(metas), root / "meta/episodes/chunk-000/file-000.parquet")
-        write_film(root / f"videos/{key}/chunk-000/file-000.mp4", [p for each in episodes for p in each], rate)
+        write_film(
+            root / f"videos/{key}/chunk-000/file-000.mp4", [p for each in episodes for p in each], rate
+        )
     else:
-        lines = [json.dumps({name: meta[name] for name in ("episode_index", "length", "tasks")}) for meta in metas]
+        lines = [
+            json.dumps({name: meta[name] for name in ("episode_index", "length", "tasks")}) for meta in metas
+        ]
         (root / "meta" / "episodes.jsonl").write_text("\n".join(lines))
     return root
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from import_sources import Picture, Room, film, pose_at, walk, write_film
 from typer.testing import CliRunner
 
 import requires
+from import_sources import Picture, Room, film, pose_at, walk, write_film
 
 for module in ("av", "cv2", "scenedetect", "pyarrow"):
     requires.package(module, extra="capture")
@@ -48,7 +48,9 @@ def elsewhere() -> list[Picture]:
 
 
 def settings(**changes: Any) -> VideoSettings:
-    return VideoSettings(**{"name": "films", "licence": "CC0-1.0", "limits": SMALL, "poses": "none", **changes})
+    return VideoSettings(
+        **{"name": "films", "licence": "CC0-1.0", "limits": SMALL, "poses": "none", **changes}
+    )
 
 
 def imported(root: Path, sources: list[Path], **changes: Any) -> list[ItemReport]:
@@ -62,11 +64,25 @@ def test_shots_become_episodes_and_unfit_ones_are_refused_with_the_reason(
     card = np.full((192, 320, 3), 12, np.uint8)
     for line, text in enumerate(("DIRECTED BY NOBODY", "MUSIC BY SOMEBODY", "ALL RIGHTS RESERVED")):
         cv2.putText(card, text, (14, 60 + 40 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.75, (235, 235, 235), 2)
-    pieces = [*walked, *[card] * 30, *elsewhere, *[np.zeros_like(card)] * 30, *[walked[9]] * 30, *elsewhere[:10]]
+    pieces = [
+        *walked,
+        *[card] * 30,
+        *elsewhere,
+        *[np.zeros_like(card)] * 30,
+        *[walked[9]] * 30,
+        *elsewhere[:10],
+    ]
     path = write_film(tmp_path / "film.mkv", pieces)
     (report,) = imported(tmp_path / "data", [path])
     parts = {outcome.part: outcome for outcome in report.outcomes}
-    assert list(parts) == ["0.00-3.00 s", "3.00-4.50 s", "4.50-7.50 s", "7.50-9.00 s", "9.00-10.50 s", "10.50-11.00 s"]
+    assert list(parts) == [
+        "0.00-3.00 s",
+        "3.00-4.50 s",
+        "4.50-7.50 s",
+        "7.50-9.00 s",
+        "9.00-10.50 s",
+        "10.50-11.00 s",
+    ]
     assert [outcome.episode for outcome in report.outcomes] == [0, None, 1, None, None, None]
     assert any("writing covers" in reason for reason in parts["3.00-4.50 s"].reasons)
     assert any("too dark" in reason for reason in parts["7.50-9.00 s"].reasons)
@@ -195,7 +211,9 @@ def test_damaged_videos_are_named_and_the_rest_is_imported(tmp_path: Path, walke
     words.write_text("this is no video at all")
     reports = imported(tmp_path / "data", [cut, headless, empty, words, whole])
     by_name = {Path(report.item).name: report for report in reports}
-    assert "no readable video" in (by_name["headless.mp4"].error or "").replace("not a readable", "no readable")
+    assert "no readable video" in (by_name["headless.mp4"].error or "").replace(
+        "not a readable", "no readable"
+    )
     assert "headless.mp4" in (by_name["headless.mp4"].error or "")
     assert "empty.mp4 is empty" in (by_name["empty.mp4"].error or "")
     assert "words.mp4" in (by_name["words.mp4"].error or "")
@@ -260,10 +278,20 @@ def test_mixed_sizes_are_scaled_and_cropped_with_their_cameras(tmp_path: Path) -
     np.testing.assert_allclose(data[1].intrinsics, [160, 160, 160, 96], atol=0.01)
 
 
-def test_the_command_reports_every_part_and_fails_when_an_item_does(tmp_path: Path, walked: list[Picture]) -> None:
+def test_the_command_reports_every_part_and_fails_when_an_item_does(
+    tmp_path: Path, walked: list[Picture]
+) -> None:
     write_film(tmp_path / "films" / "good.mkv", walked)
     (tmp_path / "films" / "bad.mp4").write_text("no video")
-    arguments = ["import", "video", str(tmp_path / "films"), "--out", str(tmp_path / "data"), "--poses", "none"]
+    arguments = [
+        "import",
+        "video",
+        str(tmp_path / "films"),
+        "--out",
+        str(tmp_path / "data"),
+        "--poses",
+        "none",
+    ]
     result = CliRunner().invoke(build_app(), [*arguments, "--min-seconds", "1", "--json"])
     assert result.exit_code == 2
     items = json.loads(result.stdout)["items"]
@@ -272,7 +300,9 @@ def test_the_command_reports_every_part_and_fails_when_an_item_does(tmp_path: Pa
     assert items[1]["parts"][0]["episode"] == 0
     with pytest.raises(DatasetError, match="holds no video"):
         CliRunner().invoke(
-            build_app(), ["import", "video", str(tmp_path / "data/meta"), "--out", "x"], catch_exceptions=False
+            build_app(),
+            ["import", "video", str(tmp_path / "data/meta"), "--out", "x"],
+            catch_exceptions=False,
         )
     with pytest.raises(DatasetError, match="other settings"):
         CliRunner().invoke(build_app(), [*arguments, "--fps", "10"], catch_exceptions=False)
@@ -284,4 +314,7 @@ def test_a_turn_on_the_spot_moves_nothing(tmp_path: Path, room: Room) -> None:
     imported(tmp_path / "data", [tmp_path / "turn.mkv"], poses="pseudo")
     (episode,) = Dataset(tmp_path / "data")
     assert np.median(agreement(episode.pose, path).turn_deg) < 0.2
-    assert not episode.buttons.any() or np.linalg.norm(np.diff(episode.pose[:, :3, 3], axis=0), axis=1).max() < 1e-6
+    assert (
+        not episode.buttons.any()
+        or np.linalg.norm(np.diff(episode.pose[:, :3, 3], axis=0), axis=1).max() < 1e-6
+    )
