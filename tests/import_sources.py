@@ -103,8 +103,8 @@ def film(room: Room, poses: NDArray[np.float64]) -> list[Picture]:
 
 
 def write_film(
-    path: Path, pictures: Sequence[Picture], rate: float = 20.0, *, codec: str = "libx264", said: float | None = None,
-    options: dict[str, str] | None = None, pts: Sequence[int] | None = None,
+    path: Path, pictures: Sequence[Picture], rate: float = 20.0, *, codec: str = "libx264",
+    said: float | None = None, options: dict[str, str] | None = None, pts: Sequence[int] | None = None,
 ) -> Path:  # fmt: skip
     """A video file. ``said``: the rate its header claims. ``pts``: time stamps in thousandths of a second."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,10 +128,12 @@ def write_film(
 
 
 def write_lerobot(
-    root: Path, episodes: Sequence[Sequence[Picture]], rows: Sequence[dict[str, list[Any]]], *, version: str = "v3.0",
-    rate: float = 20.0, features: dict[str, Any] | None = None,
+    root: Path, episodes: Sequence[Sequence[Picture]], rows: Sequence[dict[str, list[Any]]], *,
+    version: str = "v3.0", rate: float = 20.0, features: dict[str, Any] | None = None,
 ) -> Path:  # fmt: skip
-    """A LeRobot data set with one camera, ``observation.images.front``: v3.0 with all episodes in one file, or v2.1."""
+    """A LeRobot data set with one camera, ``observation.images.front``: v3.0 with all episodes in one
+    file, or v2.1.
+    """
     height, width = episodes[0][0].shape[:2]
     key, v3 = "observation.images.front", version == "v3.0"
     info = {
@@ -165,8 +167,8 @@ def write_lerobot(
         tables.append(table)
         metas.append(
             {
-                "episode_index": index, "length": count, "tasks": ["walk"], "data/chunk_index": 0, "data/file_index": 0,
-                f"videos/{key}/chunk_index": 0, f"videos/{key}/file_index": 0,
+                "episode_index": index, "length": count, "tasks": ["walk"], "data/chunk_index": 0,
+                "data/file_index": 0, f"videos/{key}/chunk_index": 0, f"videos/{key}/file_index": 0,
                 f"videos/{key}/from_timestamp": begins, f"videos/{key}/to_timestamp": begins + count / rate,
             }
         )  # fmt: skip

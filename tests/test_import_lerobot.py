@@ -6,21 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-
-import requires
-from import_sources import number_of, numbered, pose_at, write_lerobot
-
-for module in ("av", "cv2", "pyarrow"):
-    requires.package(module, extra="capture")
-
-import cv2
 
 from dreamport.episodes.dataset import Dataset
 from dreamport.errors import DatasetError
 from dreamport_tools.importing.desk import ItemReport, import_items
 from dreamport_tools.importing.lerobot import LeRobotImport
+from import_sources import number_of, numbered, pose_at, write_lerobot
 
 COUNT = 8
 ACTION = {"dtype": "float32", "shape": [3], "names": ["jump", "fire", "turn"]}
@@ -161,7 +155,7 @@ def test_pictures_may_lie_in_the_rows(tmp_path: Path) -> None:
 
 
 def test_what_is_no_lerobot_data_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="meta/info.json is missing"):
+    with pytest.raises(DatasetError, match=r"meta/info\.json is missing"):
         LeRobotImport(tmp_path, name="x", licence="")
     source = write_lerobot(
         tmp_path / "robot", [numbered(COUNT)], [{"action": actions()}], features={"action": ACTION}

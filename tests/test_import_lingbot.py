@@ -5,21 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-
-import requires
-from import_sources import number_of, numbered, pose_at, write_film
-
-for module in ("av", "cv2", "pyarrow"):
-    requires.package(module, extra="capture")
-
-import cv2
 
 from dreamport.episodes.dataset import Dataset
 from dreamport.errors import DatasetError
 from dreamport_tools.importing.desk import ItemReport, import_items
 from dreamport_tools.importing.lingbot import LingbotSettings, clips
+from import_sources import number_of, numbered, pose_at, write_film
 
 COUNT = 9
 W, A, S, D = np.eye(4)
@@ -28,7 +22,9 @@ HELD = [W, W, D, D, S, A, W, W, W]
 
 
 def path_of(keys: list[Any]) -> np.ndarray[Any, Any]:
-    """Poses as LingBot-World makes them of keys: the first is the identity, key t leads from pose t to pose t+1."""
+    """Poses as LingBot-World makes them of keys: the first is the identity, key t leads from pose t to
+    pose t+1.
+    """
     where, poses = np.zeros(2), [pose_at(0, 0, 0)]
     for key in keys[:-1]:
         where = where + 0.05 * np.array([key[3] - key[1], key[0] - key[2]])

@@ -1,4 +1,6 @@
-"""Videos become episodes: shots are found, unfit ones refused with the reason, poses estimated, damage named."""
+"""Videos become episodes: shots are found, unfit ones refused with the reason, poses estimated, damage
+named.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-
-import requires
-from import_sources import Picture, Room, film, pose_at, walk, write_film
-
-for module in ("av", "cv2", "scenedetect", "pyarrow"):
-    requires.package(module, extra="capture")
-
-import cv2
 
 from dreamport.cli.main import build_app
 from dreamport.episodes.dataset import Dataset
@@ -27,6 +22,7 @@ from dreamport_tools.importing.agreement import agreement
 from dreamport_tools.importing.desk import ItemReport, import_items
 from dreamport_tools.importing.filters import Limits
 from dreamport_tools.importing.video import VideoSettings, videos
+from import_sources import Picture, Room, film, pose_at, walk, write_film
 
 FRAMES = 60
 SMALL = Limits(least_width=160, least_height=96, least_seconds=1.0)

@@ -1,7 +1,8 @@
 """How well estimated poses agree with true ones.
 
-The estimate has axes and a unit of length of its own, so it is first laid over the truth by the similarity that
-fits best (Umeyama, PAMI 1991): the whole of it, and every second by itself, which is what a world learns from.
+The estimate has axes and a unit of length of its own, so it is first laid over the truth by the similarity
+that fits best (Umeyama, PAMI 1991): the whole of it, and every second by itself, which is what a world
+learns from.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ WALKED_M = 0.5
 
 @dataclass(frozen=True)
 class Agreement:
-    """``turn_deg [T-1]``: error of every turn from frame to frame; ``heading_deg``: of the direction of every step
-    that has one; ``second [S]``: root mean square error of the positions of a second, laid over by themselves, in
-    shares of the way; ``whole``: of all positions, in shares of the way. ``path_m``: the true way.
+    """``turn_deg [T-1]``: error of every turn from frame to frame; ``heading_deg``: of the direction of
+    every step that has one; ``second [S]``: root mean square error of the positions of a second, laid over
+    by themselves, in shares of the way; ``whole``: of all positions, in shares of the way. ``path_m``: the
+    true way.
     """
 
     turn_deg: Float64

@@ -31,8 +31,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Controls:
-    """``buttons`` by name; ``yaw`` (right positive) and ``pitch`` (down positive) if there are any; ``unused``: the
-    columns of actions that are nothing here.
+    """``buttons`` by name; ``yaw`` (right positive) and ``pitch`` (down positive) if there are any;
+    ``unused``: the columns of actions that are nothing here.
     """
 
     buttons: tuple[tuple[str, Column], ...]
@@ -66,8 +66,8 @@ class Controls:
 
 
 def column_of(source: LeRobotSource, text: str) -> Column:
-    """A column written as ``FEATURE``, ``FEATURE[NAME or NUMBER]``, with ``>LIMIT``, ``<LIMIT`` or ``*SCALE`` after
-    it. Raises ``DatasetError`` when there is none.
+    """A column written as ``FEATURE``, ``FEATURE[NAME or NUMBER]``, with ``>LIMIT``, ``<LIMIT`` or
+    ``*SCALE`` after it. Raises ``DatasetError`` when there is none.
     """
     found = _COLUMN.fullmatch(text.strip())
     if found is None or found["feature"] not in source.features:
@@ -94,8 +94,9 @@ def mapping_of(
     pitch: str | None,
     binary: dict[str, NDArray[np.bool_]],
 ) -> Controls:
-    """The columns named (``NAME=COLUMN``), or, where none are, those that speak for themselves: actions that are
-    only ever 0 or 1 are buttons. ``binary``: of every action feature, which columns are. Raises ``DatasetError``.
+    """The columns named (``NAME=COLUMN``), or, where none are, those that speak for themselves: actions
+    that are only ever 0 or 1 are buttons. ``binary``: of every action feature, which columns are. Raises
+    ``DatasetError``.
     """
     named = []
     for text in buttons:

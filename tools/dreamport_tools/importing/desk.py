@@ -2,7 +2,8 @@
 
 An item (a video, an episode of another data set, a clip) gives parts; a part that is refused has reasons, any
 other becomes an episode. Each episode is named after its item's content and its part, so an import that was
-stopped goes on where it was; a line in ``meta/import.jsonl`` says that an item is done, and what became of it.
+stopped goes on where it was; a line in ``meta/import.jsonl`` says that an item is done, and what became of
+it.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of an item. ``name``: the same in every run. ``reasons``: why it is refused; then ``write`` is
-    not called. ``write`` adds its frames. ``tags``: what is known of it.
+    """A stretch of an item. ``name``: the same in every run. ``reasons``: why it is refused; then ``write``
+    is not called. ``write`` adds its frames. ``tags``: what is known of it.
     """
 
     name: str
@@ -61,7 +62,9 @@ class Item(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a part: an ``episode``, or ``reasons`` why not. ``failed``: it was meant to become one."""
+    """What became of a part: an ``episode``, or ``reasons`` why not. ``failed``: it was meant to become
+    one.
+    """
 
     part: str
     episode: int | None = None
@@ -102,8 +105,8 @@ def import_items(
 ) -> list[ItemReport]:
     """Import ``items`` into the data set at ``root``, which is made or continued.
 
-    Raises ``DatasetError`` when one with other settings is there, ``DiskFullError`` when the disk is full: what
-    was imported before stays, and the same call goes on there.
+    Raises ``DatasetError`` when one with other settings is there, ``DiskFullError`` when the disk is full:
+    what was imported before stays, and the same call goes on there.
     """
     create_dataset(root, info)
     discard_unfinished(root)
@@ -116,7 +119,8 @@ def import_items(
             if error.errno != errno.ENOSPC:
                 raise
             raise DiskFullError(
-                f"the disk is full: {item.name} could not be imported whole. What was imported before it is kept "
+                f"the disk is full: {item.name} could not be imported whole. What was imported before "
+                "it is kept "
                 f"in {root}; make room and give the same command again"
             ) from error
         reports.append(report)

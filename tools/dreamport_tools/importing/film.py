@@ -1,4 +1,6 @@
-"""A video file: what it says of itself, what its time stamps say, and its pictures on an even grid of time."""
+"""A video file: what it says of itself, what its time stamps say, and its pictures on an even grid of
+time.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ RATE_SLACK = 1.15
 
 @dataclass(frozen=True)
 class FilmFacts:
-    """What a video says of itself: ``width`` and ``height`` in pixels as shown, ``said_rate`` pictures a second
-    (0: says nothing), ``said_seconds`` (0: says nothing).
+    """What a video says of itself: ``width`` and ``height`` in pixels as shown, ``said_rate`` pictures a
+    second (0: says nothing), ``said_seconds`` (0: says nothing).
     """
 
     width: int
@@ -76,8 +78,8 @@ class Film:
             self._begin = float(first.time or 0.0)
 
     def pictures(self, start: float = 0.0) -> Iterator[Shown]:
-        """Pictures from about ``start`` seconds on (a little earlier, where the video can be entered), by their
-        time stamps; by the rate the film was opened with, if one was given.
+        """Pictures from about ``start`` seconds on (a little earlier, where the video can be entered), by
+        their time stamps; by the rate the film was opened with, if one was given.
         """
         with self._open() as container:
             stream = container.streams.video[0]
@@ -115,9 +117,9 @@ class Film:
         slack: float = SLACK_S,
         times: list[float] | None = None,
     ) -> Iterator[tuple[int, Shown]]:
-        """Moments ``start`` to ``end`` of a grid of ``rate`` a second that begins at ``origin`` seconds, each with
-        the picture nearest in time. A moment for which there is no picture within ``slack`` seconds is left out.
-        ``times`` is given the time stamps of all pictures on the way.
+        """Moments ``start`` to ``end`` of a grid of ``rate`` a second that begins at ``origin`` seconds,
+        each with the picture nearest in time. A moment for which there is no picture within ``slack``
+        seconds is left out. ``times`` is given the time stamps of all pictures on the way.
         """
         moment, before = start, None
         slack = max(slack, 0.5 / rate) + 1e-6
@@ -144,7 +146,8 @@ class Film:
             container = av.open(str(self.path))
         except av.FFmpegError as error:
             raise DatasetError(
-                f"{self.path.name} is not a readable video ({error.strerror}): it may be cut off before its index, or "
+                f"{self.path.name} is not a readable video ({error.strerror}): it may be cut off "
+                "before its index, or "
                 "no video at all; copy or record it again, or leave it out"
             ) from error
         if not container.streams.video:
@@ -166,11 +169,16 @@ class Film:
                 last = float(frame.time or last)
                 yield frame
         except av.FFmpegError as error:
-            self.problem = f"{self.path.name} is damaged after {last:.1f} s ({error.strerror}); what stands before is imported"
+            self.problem = (
+                f"{self.path.name} is damaged after {last:.1f} s ({error.strerror}); what stands "
+                "before is imported"
+            )
 
 
 def rate_of(times: NDArray[np.float64]) -> float:
-    """Pictures a second, by time stamps ``[N]``: the median, so that gaps do not matter; 0 for fewer than two."""
+    """Pictures a second, by time stamps ``[N]``: the median, so that gaps do not matter; 0 for fewer
+    than two.
+    """
     return float(1 / np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
@@ -179,6 +187,7 @@ def rate_note(name: str, said: float, measured: float) -> str | None:
     if said <= 0 or measured <= 0 or max(said / measured, measured / said) < RATE_SLACK:
         return None
     return (
-        f"{name} says {said:g} pictures a second, its time stamps say {measured:.3g}: the time stamps are used "
+        f"{name} says {said:g} pictures a second, its time stamps say {measured:.3g}: the time stamps "
+        "are used "
         f"(--source-fps {said:g} takes its word)"
     )

@@ -13,10 +13,10 @@ from dreamport_tools.importing.survey import Survey
 
 @dataclass(frozen=True)
 class Limits:
-    """``least_width`` and ``least_height`` in pixels; ``least_seconds``; ``least_motion`` median flow in shares
-    of the width a second; ``darkest`` and ``brightest`` mean brightness and ``least_contrast`` standard
-    deviation, 0 to 255; ``most_text`` share of the picture; ``most_repeated`` share of the pictures;
-    ``least_posed`` share of pictures whose estimated pose can be trusted.
+    """``least_width`` and ``least_height`` in pixels; ``least_seconds``; ``least_motion`` median flow in
+    shares of the width a second; ``darkest`` and ``brightest`` mean brightness and ``least_contrast``
+    standard deviation, 0 to 255; ``most_text`` share of the picture; ``most_repeated`` share of the
+    pictures; ``least_posed`` share of pictures whose estimated pose can be trusted.
     """
 
     least_width: int = 320
@@ -33,7 +33,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Shot:
-    """Moments ``start`` to ``end`` of a video's grid, one after the other, and what the survey saw of them."""
+    """Moments ``start`` to ``end`` of a video's grid, one after the other, and what the survey saw of
+    them.
+    """
 
     start: int
     end: int
@@ -51,7 +53,8 @@ class Shot:
         found = [
             (
                 self.width < limits.least_width or self.height < limits.least_height,
-                f"{self.width}x{self.height} is smaller than {limits.least_width}x{limits.least_height} (--min-size)",
+                f"{self.width}x{self.height} is smaller than "
+                f"{limits.least_width}x{limits.least_height} (--min-size)",
             ),
             (
                 seconds < limits.least_seconds,
@@ -59,7 +62,8 @@ class Shot:
             ),
             (
                 self.brightness < limits.darkest,
-                f"too dark: mean brightness {self.brightness:.0f} of 255, {limits.darkest:g} is the least (--brightness)",
+                f"too dark: mean brightness {self.brightness:.0f} of 255, {limits.darkest:g} is the "
+                "least (--brightness)",
             ),
             (
                 self.brightness > limits.brightest,
@@ -68,22 +72,26 @@ class Shot:
             ),
             (
                 self.contrast < limits.least_contrast,
-                f"flat: brightness deviates by {self.contrast:.1f} of 255, {limits.least_contrast:g} is the least "
+                f"flat: brightness deviates by {self.contrast:.1f} of 255, {limits.least_contrast:g} "
+                "is the least "
                 "(--min-contrast)",
             ),
             (
                 self.motion < limits.least_motion,
-                f"hardly moves: {self.motion:.2%} of the width a second, {limits.least_motion:.2%} is the least "
+                f"hardly moves: {self.motion:.2%} of the width a second, {limits.least_motion:.2%} is "
+                "the least "
                 "(--min-motion)",
             ),
             (
                 self.repeated > limits.most_repeated and self.motion >= limits.least_motion,
-                f"{self.repeated:.0%} of its pictures repeat the one before, {limits.most_repeated:.0%} is the most: "
+                f"{self.repeated:.0%} of its pictures repeat the one before, "
+                f"{limits.most_repeated:.0%} is the most: "
                 "the game ran slower than the video (--fps lower, or --max-repeats)",
             ),
             (
                 self.text > limits.most_text,
-                f"writing covers {self.text:.0%} of the picture, {limits.most_text:.0%} is the most (--max-text)",
+                f"writing covers {self.text:.0%} of the picture, {limits.most_text:.0%} is the most "
+                "(--max-text)",
             ),
         ]
         return tuple(reason for refused, reason in found if refused)
@@ -107,8 +115,8 @@ def _shot(seen: Survey, start: int, end: int, rate: float) -> Shot:
     motion, text = seen.motion[part], seen.text[part]
     motion, text = motion[np.isfinite(motion)], text[np.isfinite(text)]
     return Shot(
-        int(seen.moment[start]), int(seen.moment[end - 1]) + 1, int(seen.width[start]), int(seen.height[start]),
-        float(np.mean(seen.brightness[part])), float(np.mean(seen.contrast[part])),
-        float(np.mean(motion)) * rate if len(motion) else 0.0,
-        float(np.mean(seen.repeated[part])), float(np.median(text)) if len(text) else 0.0,
+        int(seen.moment[start]), int(seen.moment[end - 1]) + 1, int(seen.width[start]),
+        int(seen.height[start]), float(np.mean(seen.brightness[part])), float(np.mean(seen.contrast[part])),
+        float(np.mean(motion)) * rate if len(motion) else 0.0, float(np.mean(seen.repeated[part])),
+        float(np.median(text)) if len(text) else 0.0,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """``dreamport import lerobot``: episodes of a LeRobot data set.
 
-Alignment. Their row t holds what was seen and the action that was chosen then, so it leads to frame t+1; row t
-here takes their row t-1, row 0 none, and their last action goes with nothing.
+Alignment. Their row t holds what was seen and the action that was chosen then, so it leads to frame t+1;
+row t here takes their row t-1, row 0 none, and their last action goes with nothing.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ ActionOf = Literal["next", "same"]
 
 @dataclass(frozen=True)
 class LeRobotSettings:
-    """``size`` (width, height) of the data set; ``fov_deg`` of its camera from left to right; ``action_of``: whether
-    their row t's action leads to frame t+1 (``next``) or led to frame t (``same``); ``pose``: the feature that
-    holds camera-to-world poses, if there is one.
+    """``size`` (width, height) of the data set; ``fov_deg`` of its camera from left to right;
+    ``action_of``: whether their row t's action leads to frame t+1 (``next``) or led to frame t (``same``);
+    ``pose``: the feature that holds camera-to-world poses, if there is one.
     """
 
     name: str
@@ -51,7 +51,9 @@ class LeRobotSettings:
 
 
 class LeRobotImport:
-    """All of a LeRobot data set that is imported. Raises ``DatasetError`` when it is none, or a column is not."""
+    """All of a LeRobot data set that is imported. Raises ``DatasetError`` when it is none, or a column
+    is not.
+    """
 
     def __init__(
         self,
@@ -117,11 +119,7 @@ class LeRobotImport:
                 table = source.table(episode)
                 for name in names:
                     values = source.column(table, name, source.label(episode))
-                    only = (
-                        np.isin(values, (0.0, 1.0)).all(axis=0)
-                        if len(values)
-                        else np.ones(values.shape[1], bool)
-                    )
+                    only: Chosen = np.asarray(np.isin(values, (0.0, 1.0)).all(axis=0))
                     found[name] = np.asarray(only & found[name]) if name in found else only
             except (DatasetError, ValueError):  # its own import says what is wrong with it
                 continue
@@ -137,7 +135,9 @@ class LeRobotItem:
         self._notes: list[str] = []
 
     def digest(self) -> str:
-        """Of its rows' file and its number, and of how much its video holds: videos are shared by episodes."""
+        """Of its rows' file and its number, and of how much its video holds: videos are shared by
+        episodes.
+        """
         film = self._episode.film
         facts = [self._episode.index, self._episode.length, self._source.camera, self._episode.begins]
         facts += [film.stat().st_size] if film is not None and film.exists() else []
@@ -205,7 +205,8 @@ class LeRobotItem:
         rate = float(1 / max(np.median(np.diff(times)), 1e-9))
         if max(rate / self._source.rate, self._source.rate / rate) > 1.05:
             raise DatasetError(
-                f"{self.name}: its time stamps say {rate:.3g} frames a second, info.json says {self._source.rate:g}; "
+                f"{self.name}: its time stamps say {rate:.3g} frames a second, info.json says "
+                f"{self._source.rate:g}; "
                 "correct one of them"
             )
 

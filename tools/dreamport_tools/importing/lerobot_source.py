@@ -1,4 +1,6 @@
-"""A LeRobot data set on disk: layouts v2.0, v2.1 and v3.0, read by their files, without the lerobot package."""
+"""A LeRobot data set on disk: layouts v2.0, v2.1 and v3.0, read by their files, without the lerobot
+package.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ READABLE = ("v2.0", "v2.1", "v3.0")
 
 @dataclass(frozen=True)
 class SourceEpisode:
-    """An episode: its rows are in ``data``, its pictures in ``film`` from ``begins`` seconds on (``None``: the rows
-    hold them).
+    """An episode: its rows are in ``data``, its pictures in ``film`` from ``begins`` seconds on (``None``:
+    the rows hold them).
     """
 
     index: int
@@ -35,8 +37,8 @@ class SourceEpisode:
 class LeRobotSource:
     """The data set at ``root``. Raises ``DatasetError`` when it is none, or of another layout.
 
-    ``rate`` frames a second, ``features`` by name as ``info.json`` has them, ``camera`` the feature whose pictures
-    are taken, ``size`` their width and height.
+    ``rate`` frames a second, ``features`` by name as ``info.json`` has them, ``camera`` the feature whose
+    pictures are taken, ``size`` their width and height.
     """
 
     def __init__(self, root: Path, camera: str | None = None) -> None:
@@ -47,7 +49,8 @@ class LeRobotSource:
         self.version = str(info.get("codebase_version"))
         if self.version not in READABLE:
             raise DatasetError(
-                f"{root} has LeRobot layout {self.version!r}, {', '.join(READABLE)} can be read; convert it with lerobot"
+                f"{root} has LeRobot layout {self.version!r}, {', '.join(READABLE)} can be read; "
+                "convert it with lerobot"
             )
         try:
             self.rate = float(info["fps"])

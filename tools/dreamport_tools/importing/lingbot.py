@@ -2,10 +2,11 @@
 
 A clip is a folder: ``poses.npy [N, 4, 4]`` camera-to-world with OpenCV's axes, one a frame; ``intrinsics.npy
 [N, 4]`` (or one row) fx, fy, cx, cy of 832x480; ``action.npy`` or ``wasd_action.npy [N, 4]`` held W, A, S, D,
-if there are any; ``image.jpg``, the first frame; and a video beside them, if the clip was filmed or generated.
+if there are any; ``image.jpg``, the first frame; and a video beside them, if the clip was filmed or
+generated.
 
-Alignment. Their pose t is that of frame t, as here. Their keys of row t lead from pose t to pose t+1 (that is how
-LingBot-World itself makes poses of keys), so row t here takes their row t-1, and row 0 none.
+Alignment. Their pose t is that of frame t, as here. Their keys of row t lead from pose t to pose t+1 (that
+is how LingBot-World itself makes poses of keys), so row t here takes their row t-1, and row 0 none.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ Keys = Literal["next", "same"]
 
 @dataclass(frozen=True)
 class LingbotSettings:
-    """``rate`` frames a second of the clips; ``size`` (width, height) of the data set; ``keys``: whether their row
-    t leads to frame t+1 (``next``) or led to frame t (``same``).
+    """``rate`` frames a second of the clips; ``size`` (width, height) of the data set; ``keys``: whether
+    their row t leads to frame t+1 (``next``) or led to frame t (``same``).
     """
 
     name: str
@@ -68,7 +69,8 @@ class LingbotSettings:
             look_max_deg=self.look_max_deg,
             source={
                 "engine": "lingbot-world",
-                "controls": "keys of the clip where it has some, else inferred from its poses; looks from its poses",
+                "controls": "keys of the clip where it has some, else inferred from its poses; looks "
+                "from its poses",
                 "keys": self.keys,
                 "scale": "that of poses.npy, which need not be metres",
             },
@@ -106,7 +108,8 @@ class Clip:
             good &= np.isfinite(keys).all(axis=1)
         if not good[:count].all():
             self._notes.append(
-                f"{self.name}: poses, intrinsics or keys of rows {rows_text(~good[:count])} are no numbers, or no "
+                f"{self.name}: poses, intrinsics or keys of rows {rows_text(~good[:count])} are no "
+                "numbers, or no "
                 "camera's; the clip is cut there"
             )
         if keys is not None:
@@ -148,7 +151,8 @@ class Clip:
             return np.repeat(cameras, count, axis=0)
         if len(cameras) < count:
             raise DatasetError(
-                f"{self.name}: intrinsics.npy has {len(cameras)} rows for {count} poses; give one, or one a pose"
+                f"{self.name}: intrinsics.npy has {len(cameras)} rows for {count} poses; give one, or "
+                "one a pose"
             )
         return cameras[:count]
 
@@ -179,15 +183,18 @@ class Clip:
         rate, said = self._settings.rate, film.facts.said_rate
         if said and max(said / rate, rate / said) > RATE_SLACK:
             raise DatasetError(
-                f"{self.name}: {film.path.name} has {said:g} pictures a second and the clip is taken to have {rate:g}, so "
-                f"poses would be given to wrong pictures; import it with --fps {said:g}, or write the video again"
+                f"{self.name}: {film.path.name} has {said:g} pictures a second and the clip is taken "
+                f"to have {rate:g}, so "
+                f"poses would be given to wrong pictures; import it with --fps {said:g}, or write the "
+                "video again"
             )
         pictures = sum(1 for _ in film.pictures())
         if film.problem:
             self._notes.append(film.problem)
         if pictures != poses:
             self._notes.append(
-                f"{self.name} has {pictures} pictures and {poses} poses; the first {min(pictures, poses)} of both are "
+                f"{self.name} has {pictures} pictures and {poses} poses; the first "
+                f"{min(pictures, poses)} of both are "
                 "imported"
             )
         return min(pictures, poses)
@@ -199,7 +206,8 @@ class Clip:
         if other > used + CLEARLY:
             better = "same" if self._settings.keys == "next" else "next"
             self._notes.append(
-                f"{self.name}: its keys agree with the motion of its poses in {used:.0%} of the frames as imported, and in "
+                f"{self.name}: its keys agree with the motion of its poses in {used:.0%} of the "
+                "frames as imported, and in "
                 f"{other:.0%} with --keys {better}; its convention seems to be the other one"
             )
 
@@ -250,7 +258,8 @@ class Clip:
         if picture is None:
             raise DatasetError(f"{path} is no picture that can be read; copy it again")
         self._notes.append(
-            f"{self.name} is one picture with a path: an episode of one frame; the path is kept in its raw record"
+            f"{self.name} is one picture with a path: an episode of one frame; the path is kept in "
+            "its raw record"
         )
         return np.asarray(picture, np.uint8)
 

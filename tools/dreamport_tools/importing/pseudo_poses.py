@@ -22,8 +22,8 @@ STILL_DEVIATION, MOVING_DEVIATION = 3.0, 9.0
 
 @dataclass(frozen=True)
 class PosedRun:
-    """Pictures ``start`` to ``end`` of those given, in axes of their own. ``pose [T, 4, 4]``, ``confidence [T]``,
-    ``look_deg [T, 2]`` and ``buttons [T]`` of the motion since the picture before (row 0: none).
+    """Pictures ``start`` to ``end`` of those given, in axes of their own. ``pose [T, 4, 4]``, ``confidence
+    [T]``, ``look_deg [T, 2]`` and ``buttons [T]`` of the motion since the picture before (row 0: none).
     ``level_known``: what is down was told from the motion, not assumed.
     """
 
@@ -42,8 +42,8 @@ class PosedRun:
 
 
 def overlay_mask(pictures: Sequence[Grey]) -> NDArray[np.uint8] | None:
-    """0 where pictures ``[H, W]`` show the same all the time while most of them changes (a display, a weapon, a
-    logo), else 255; ``None`` when nothing does.
+    """0 where pictures ``[H, W]`` show the same all the time while most of them changes (a display, a
+    weapon, a logo), else 255; ``None`` when nothing does.
     """
     chosen = np.stack(
         [pictures[i] for i in np.linspace(0, len(pictures) - 1, min(48, len(pictures))).astype(int)]
@@ -64,7 +64,8 @@ def overlay_mask(pictures: Sequence[Grey]) -> NDArray[np.uint8] | None:
 def estimate(pictures: Sequence[Grey], camera: Camera, metres_per_frame: float) -> list[PosedRun]:
     """Poses of grey ``pictures [H, W]`` by ``camera``: a run for every stretch over which they hang together.
 
-    The unit of length is chosen so that the usual step is ``metres_per_frame``: a single camera cannot know it.
+    The unit of length is chosen so that the usual step is ``metres_per_frame``: a single camera cannot know
+    it.
     """
     odometry = Odometry(camera, overlay_mask(pictures))
     for picture in pictures:

@@ -11,8 +11,9 @@ RIGID = 1e-2
 
 
 def poses_of(values: Float64, name: str) -> Float64:
-    """Camera-to-world matrices ``[T, 4, 4]`` of rows that hold 16 or 12 numbers of one (row by row), or 7: x, y, z
-    and a unit quaternion x, y, z, w. Raises ``DatasetError`` for anything else; ``name`` says where they stand.
+    """Camera-to-world matrices ``[T, 4, 4]`` of rows that hold 16 or 12 numbers of one (row by row), or 7:
+    x, y, z and a unit quaternion x, y, z, w. Raises ``DatasetError`` for anything else; ``name`` says where
+    they stand.
     """
     flat = np.asarray(values, np.float64).reshape(len(values), -1)
     pose = np.tile(np.eye(4), (len(flat), 1, 1))
@@ -32,7 +33,8 @@ def poses_of(values: Float64, name: str) -> Float64:
         pose[:, :3, 3] = flat[:, :3]
     else:
         raise DatasetError(
-            f"{name} has {flat.shape[1]} numbers a row; a pose has 16 or 12 (a matrix) or 7 (position and quaternion)"
+            f"{name} has {flat.shape[1]} numbers a row; a pose has 16 or 12 (a matrix) or 7 (position "
+            "and quaternion)"
         )
     return pose
 

@@ -1,4 +1,6 @@
-"""From estimated poses to what an episode needs: upright axes, a scale, and the controls that fit the motion."""
+"""From estimated poses to what an episode needs: upright axes, a scale, and the controls that fit the
+motion.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def scaled(pose: Float64, metres_per_frame: float) -> Float64:
 
 
 def look_of(pose: Float64) -> NDArray[np.float32]:
-    """Yaw (right positive) and pitch (down positive) since the pose before, ``[T, 2]`` degrees; row 0 is 0."""
+    """Yaw (right positive) and pitch (down positive) since the pose before, ``[T, 2]`` degrees; row 0 is
+    0.
+    """
     ahead = pose[:, :3, 2]
     yaw = np.unwrap(np.arctan2(ahead[:, 0], ahead[:, 2]))
     pitch = np.arcsin(np.clip(ahead[:, 1], -1, 1))

@@ -1,4 +1,5 @@
-"""One look at a whole video, small: where shots begin and end, how it moves, how bright it is, where it writes.
+"""One look at a whole video, small: where shots begin and end, how it moves, how bright it is, where it
+writes.
 
 Motion: dense inverse search flow (Kroeger et al., ECCV 2016).
 """
@@ -26,11 +27,12 @@ REPEATED = 0.35
 
 @dataclass(frozen=True)
 class Survey:
-    """``N`` moments of a video's grid that have a picture. ``moment [N]`` their numbers; ``brightness [N]`` mean
-    and ``contrast [N]`` standard deviation, 0 to 255; ``motion [N]`` median flow since the picture before in
-    shares of the width, NaN after a cut; ``repeated [N]``: it is the picture before again; ``text [N]``: share of
-    the picture that is writing, NaN where it was not looked at; ``width [N]`` and ``height [N]`` of the source.
-    ``cuts``: indices (0 to N) at which shots begin. ``rate``: the source's own, by its time stamps.
+    """``N`` moments of a video's grid that have a picture. ``moment [N]`` their numbers; ``brightness [N]``
+    mean and ``contrast [N]`` standard deviation, 0 to 255; ``motion [N]`` median flow since the picture
+    before in shares of the width, NaN after a cut; ``repeated [N]``: it is the picture before again; ``text
+    [N]``: share of the picture that is writing, NaN where it was not looked at; ``width [N]`` and ``height
+    [N]`` of the source. ``cuts``: indices (0 to N) at which shots begin. ``rate``: the source's own, by its
+    time stamps.
     """
 
     moment: NDArray[np.int64]

@@ -78,8 +78,8 @@ class Tracks:
         self.normal[which], self.right[which], self.seen[which] = 0, 0, 0
 
     def observe(self, pose: Float64, rays: Float64, which: Chosen) -> None:
-        """Add a picture with camera-to-world ``pose [4, 4]`` for the corners ``which``; ``rays [N, 3]`` unit, in
-        the camera's axes.
+        """Add a picture with camera-to-world ``pose [4, 4]`` for the corners ``which``; ``rays [N, 3]``
+        unit, in the camera's axes.
         """
         at = np.flatnonzero(which)
         world, centre = rays[at] @ pose[:3, :3].T, pose[:3, 3]
@@ -106,7 +106,9 @@ def grey_of(rgb: NDArray[np.uint8]) -> Grey:
 
 
 def evened(grey: Grey) -> Grey:
-    """With the contrast of every region brought up (CLAHE): dark corners of a level have contrast too, but little."""
+    """With the contrast of every region brought up (CLAHE): dark corners of a level have contrast too,
+    but little.
+    """
     return np.asarray(cv2.createCLAHE(3.0, (8, 8)).apply(grey), np.uint8)
 
 
@@ -124,8 +126,8 @@ def find_corners(grey: Grey, there: Float64, mask: NDArray[np.uint8] | None, mos
 
 
 def follow(before: Grey, after: Grey, pixel: Float64, guess: Float64) -> tuple[Float64, Chosen]:
-    """Where corners at ``pixel [N, 2]`` went, beginning the search at ``guess [N, 2]``, and which of them were
-    found: those that come back to where they began.
+    """Where corners at ``pixel [N, 2]`` went, beginning the search at ``guess [N, 2]``, and which of them
+    were found: those that come back to where they began.
     """
     if not len(pixel):
         return pixel.copy(), np.zeros(0, np.bool_)

@@ -17,8 +17,8 @@ def turn_between(before: Float64, after: Float64, tolerance_rad: float) -> tuple
     """The rotation ``[3, 3]`` that takes rays ``after [N, 3]`` to ``before [N, 3]`` best, and what is left of
     each in radians.
 
-    Least squares by singular values (Kabsch 1976), repeated with Cauchy weights, so that a minority of near or
-    moving things does not matter.
+    Least squares by singular values (Kabsch 1976), repeated with Cauchy weights, so that a minority of near
+    or moving things does not matter.
     """
     weight = np.ones(len(before))
     turn = np.eye(3)
@@ -34,8 +34,8 @@ def turn_between(before: Float64, after: Float64, tolerance_rad: float) -> tuple
 def motion_between(
     before: Float64, after: Float64, tolerance_rad: float
 ) -> tuple[Float64, Float64, Chosen] | None:
-    """The turn ``[3, 3]`` and the unit way ``[3]`` of the camera from ``before`` to ``after`` (rays ``[N, 3]``,
-    in the first camera's axes), and which rays agree. ``None`` when there is no such motion.
+    """The turn ``[3, 3]`` and the unit way ``[3]`` of the camera from ``before`` to ``after`` (rays ``[N,
+    3]``, in the first camera's axes), and which rays agree. ``None`` when there is no such motion.
 
     Essential matrix by five points (Nister, PAMI 2004) with MAGSAC++ (Barath et al., CVPR 2020).
     """
@@ -61,8 +61,9 @@ def motion_between(
 def pose_from_points(
     point: Float64, pixel: Float64, camera: Float64, guess: Float64, tolerance: float
 ) -> tuple[Float64, Chosen, float] | None:
-    """The camera-to-world pose ``[4, 4]`` from which ``point [N, 3]`` appear at ``pixel [N, 2]``, which of them
-    do within ``tolerance`` pixels, and their root mean square error in pixels. ``guess``: a pose near it.
+    """The camera-to-world pose ``[4, 4]`` from which ``point [N, 3]`` appear at ``pixel [N, 2]``, which of
+    them do within ``tolerance`` pixels, and their root mean square error in pixels. ``guess``: a pose near
+    it.
     """
     inverse = np.linalg.inv(guess)
     turn: Any = cv2.Rodrigues(inverse[:3, :3])[0]

@@ -1,4 +1,6 @@
-"""``dreamport import video``: shots of videos become episodes, with estimated poses and controls or without."""
+"""``dreamport import video``: shots of videos become episodes, with estimated poses and controls or
+without.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,10 @@ SLOW = 0.9
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """What all videos of an import share. ``rate`` frames a second and ``size`` (width, height) of the data set;
-    ``fov_deg`` of the videos, from left to right, whole; ``poses``: ``pseudo`` estimates them, ``none`` does not;
-    ``speed`` metres a second of a camera that moves as usual; ``longest`` seconds of an episode;
-    ``source_rate`` pictures a second of videos whose time stamps are wrong.
+    """What all videos of an import share. ``rate`` frames a second and ``size`` (width, height) of the data
+    set; ``fov_deg`` of the videos, from left to right, whole; ``poses``: ``pseudo`` estimates them,
+    ``none`` does not; ``speed`` metres a second of a camera that moves as usual; ``longest`` seconds of an
+    episode; ``source_rate`` pictures a second of videos whose time stamps are wrong.
     """
 
     name: str
@@ -100,7 +102,8 @@ class Video:
             raise DatasetError(f"{self.path.name} has fewer than two pictures; leave it out")
         if seen.rate < SLOW * settings.rate:
             raise DatasetError(
-                f"{self.path.name} has {seen.rate:.3g} pictures a second, {settings.rate:g} are wanted; import it with "
+                f"{self.path.name} has {seen.rate:.3g} pictures a second, {settings.rate:g} are "
+                "wanted; import it with "
                 f"--fps {max(1, int(seen.rate))} into a data set of its own"
             )
         sizes = {(int(w), int(h)) for w, h in zip(seen.width, seen.height, strict=True)}
@@ -135,10 +138,16 @@ class Video:
             part = self._part(film, shot, run)
             if run.end - run.start < least:
                 seconds = (run.end - run.start) / settings.rate
-                reason = f"poses could be followed for {seconds:.1f} s only, {settings.limits.least_seconds:g} s are the least"
+                reason = (
+                    f"poses could be followed for {seconds:.1f} s only, "
+                    f"{settings.limits.least_seconds:g} s are the least"
+                )
                 yield Part(part.name, _nothing, (f"{reason} (--min-seconds, or --poses none)",))
             elif run.trusted < settings.limits.least_posed:
-                reason = f"{run.trusted:.0%} of its poses can be trusted, {settings.limits.least_posed:.0%} is the least"
+                reason = (
+                    f"{run.trusted:.0%} of its poses can be trusted, "
+                    f"{settings.limits.least_posed:.0%} is the least"
+                )
                 yield Part(part.name, _nothing, (f"{reason} (--min-posed, or --poses none)",))
             else:
                 yield part
