@@ -22,15 +22,18 @@ import requires
 pytest.importorskip("torch", reason="baking needs the extra 'train' (torch)")
 pytest.importorskip("av", reason="baking needs the extra 'train' (av)")
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from dreamport.episodes.layout import episode_paths
+from dreamport.episodes.verdicts import Verdict
 from dreamport.errors import DatasetError, DiskFullError
 from dreamport.geometry import camera_rays
 from dreamport_training.data import bake as bake_module
 from dreamport_training.data.bake import BakeConfig, bake
 from dreamport_training.data.baked import Baked
+from dreamport_training.data.columns import Column
+from dreamport_training.data.frames import DecodeJob, decode
 from dreamport_training.data.journal import read_journal
 from dreamport_training.data.sizing import sizing_of
 from recorded_play import SIZE, WALL_M, made_up_picture, record_made_up
@@ -95,10 +98,10 @@ def test_every_frame_is_baked_where_it_belongs_and_memory_shows_some_of_it(whole
 
 
 TOLD = {
-    "truncated": "its colour video is damaged",
+    "truncated": "its colour video is truncated: 6 of 9",
     "no depth": "depth.mkv",
     "no video": "its colour video is damaged",
-    "NaN pose": "no pose",
+    "NaN pose": "NaN) in 1 of 9 rows, the first is row 4",
     "empty": "0 rows",
     "rows": "rows cannot be read",
     "other size": "48x32",
@@ -184,21 +187,53 @@ def test_a_bake_that_was_stopped_goes_on_to_the_same_bytes(
     with pytest.raises(DatasetError, match="no baked data"):
         Baked(folder)
     decoded: list[int] = []
-    real = bake_module.decode
-    monkeypatch.setattr(bake_module, "decode", lambda job: (decoded.append(job.number), real(job))[1])
+
+    def noted(job: DecodeJob) -> str:
+        decoded.append(job.number)
+        return decode(job)
+
+    monkeypatch.setattr(bake_module, "decode", noted)
     bake(data, folder, CONFIG)
     assert decoded == list(range(calls, 4)) if name == "decode" else not decoded, "what was done is kept"
     assert contents(folder) == contents(whole)
 
 
+def damaged_after_it_was_looked_at(data: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set whose second episode was found good and no longer is."""
+    spoilt = copied(data, to)
+    episode_paths(spoilt, 1)["colour.mkv"].write_bytes(b"no video at all")
+    monkeypatch.setattr(bake_module, "verdicts", lambda data: [Verdict(i, True) for i in range(len(data))])
+    return spoilt
+
+
+def test_an_episode_that_turns_out_bad_when_it_is_decoded_leaves_no_gap(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoilt = damaged_after_it_was_looked_at(data, tmp_path / "data", monkeypatch)
+    said: list[str] = []
+    result = bake(spoilt, tmp_path / "baked", CONFIG, tell=said.append)
+    assert [line.partition(": ")[2][:40] for line in said] == ["episode 1: its colour video is damaged: "]
+    assert result.frames == len(assert_holds(tmp_path / "baked", [0, 2, 3])) and list(result.left_out) == [1]
+
+
+def test_a_jump_of_the_camera_begins_a_run(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jumps = [Verdict(i, True, cuts=(4,) if i == 1 else ()) for i in range(4)]
+    monkeypatch.setattr(bake_module, "verdicts", lambda data: jumps)
+    bake(data, tmp_path / "baked", CONFIG)
+    baked = Baked(tmp_path / "baked")
+    assert baked.first[7:16].tolist() == [7] * 4 + [11] * 5
+    assert not baked.control[11].any() and baked.control[12].any()
+
+
 def test_a_kill_while_a_gap_is_closed_loses_nothing(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoilt = copied(data, tmp_path / "data")
-    episode_paths(spoilt, 1)["colour.mkv"].write_bytes(b"no video at all")
+    spoilt = damaged_after_it_was_looked_at(data, tmp_path / "data", monkeypatch)
     folder = tmp_path / "baked"
 
-    class Interrupted(bake_module.Column):
+    class Interrupted(Column):
         moves = 0
 
         def move(self, source: int, target: int, rows: int) -> None:
@@ -318,7 +353,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_decoded(
     small_disk: Path, tmp_path: Path
 ) -> None:
     record_made_up(tmp_path / "data", [40], size=(96, 64))
-    with pytest.raises(DiskFullError, match=r"takes 2.8 MB .* free .* --width"):
+    with pytest.raises(DiskFullError, match=r"takes 2\.8 MB .* MB free\. .*--width"):
         bake(tmp_path / "data", small_disk / "baked", CONFIG)
 
 

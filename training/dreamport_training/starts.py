@@ -11,8 +11,8 @@ from dreamport_training.export import StartSpec
 
 def spread_starts(baked: Baked, count: int, near_m: float, past: int = 3) -> list[StartSpec]:
     """Starts from captured frames, each with ``past`` frames before it: far apart in place and heading, with
-    an open view and much to see. Without depth nothing is known of the view, without poses nothing of the place:
-    then they are spread over the time of the recording."""
+    an open view and much to see. Without depth nothing is known of the view, without poses nothing of the
+    place: then they are spread over the time of the recording."""
     pose, control, first = baked.pose, baked.control, baked.first
     state = np.load(baked.folder / "state.npy")
     colour, inverse = baked.colour, baked.inverse_depth

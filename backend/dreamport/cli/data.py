@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dreamport.cli.data_bake import bake
 from dreamport.cli.extras import require_extra
 from dreamport.cli.output import EXIT_CODE, console, print_json, print_table
 from dreamport.cli.progress import progress_bars
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from dreamport_tools.data.balance import Balance
 
 data = typer.Typer(name="data", help="Judge, split, count and look at recorded play.", no_args_is_help=True)
+
+data.command()(bake)
 
 DATA_MODULES = ("cv2", "pyarrow", "av")
 DataArgument = Annotated[Path, typer.Argument(help="Folder of the data set.")]
@@ -200,6 +203,54 @@ def stats(folder: DataArgument, as_json: JsonFlag = False) -> None:
     for verdict in found.out:
         for text in verdict.reasons:
             console().print(f"left out: {text}", style="red", markup=False)
+
+
+@data.command()
+def view(
+    folder: DataArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the page; left out, FOLDER-view beside the data set.")
+    ] = None,
+    episodes: Annotated[
+        str | None, typer.Option(help="Which episodes have pictures: 0,3,7-9. Left out, the first --most.")
+    ] = None,
+    most: Annotated[
+        int, typer.Option(min=1, help="How many at most; those that are left out of use come first.")
+    ] = 40,
+    width: Annotated[int, typer.Option(min=64, max=1920, help="Width of the pictures, pixels.")] = 320,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Make a page of the episodes: frames, depth, controls and path side by side. Needs no server."""
+    require_extra("capture", *DATA_MODULES)
+    import webbrowser
+
+    from dreamport.episodes.dataset import Dataset
+    from dreamport_tools.data.stats import data_size
+    from dreamport_tools.data.view import build
+
+    place = out or folder.resolve().with_name(f"{folder.resolve().name}-view")
+    with progress_bars() as told:
+        page = build(
+            Dataset(folder),
+            place,
+            episodes=None if episodes is None else _numbers(episodes),
+            most=most,
+            width=width,
+            progress=lambda done, total: told("episodes", done, total),
+        )
+    console().print(f"{page} ({data_size(place) / 1e6:.1f} MB)", markup=False)
+    if browser:
+        webbrowser.open(page.resolve().as_uri())
+
+
+def _numbers(text: str) -> set[int]:
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) - int(first) > 100_000:
+            raise DatasetError(f"--episodes {text!r} is no list of episodes; write for example 0,3,7-9")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
 
 
 def _print_balance(balance: Balance) -> None:

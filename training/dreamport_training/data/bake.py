@@ -14,6 +14,7 @@ import numpy as np
 from rich.progress import track
 
 from dreamport.episodes.dataset import Dataset
+from dreamport.episodes.verdicts import verdicts
 from dreamport.errors import DatasetError, DiskFullError
 from dreamport_training.config import DataSection
 from dreamport_training.data.columns import Column, room_for, shorten_column
@@ -23,7 +24,6 @@ from dreamport_training.data.frames import (
     array_shapes,
     create_arrays,
     decode,
-    problem_of,
     write_tables,
 )
 from dreamport_training.data.hints import build_bank, hint_jobs, reproject
@@ -155,18 +155,13 @@ def _begin(dataset: Dataset, folder: Path, settings: Settings, say: Tell) -> Jou
                 "another folder to use them"
             )
         return journal
-    journal = Journal(settings, tuple((int(row["episode_index"]), int(row["length"])) for row in rows))
-    for place, row in enumerate(dataset.rows()):
-        if row["split"] != settings.split:
-            continue
-        try:
-            problem = problem_of(dataset[place], settings)
-        except DatasetError as error:
-            problem = str(error)
-        if problem:
-            number = int(row["episode_index"])
-            _say_left_out(number, problem, say)
-            journal = replace(journal, left_out={**journal.left_out, number: problem})
+    frames_of = {int(row["episode_index"]): int(row["length"]) for row in rows}
+    found = [v for v in verdicts(dataset) if v.episode in frames_of or v.episode in dataset.unreadable]
+    left_out = {v.episode: "; ".join(v.reasons) for v in found if not v.usable}
+    for number, reason in left_out.items():
+        _say_left_out(number, reason, say)
+    cuts = {v.episode: v.cuts for v in found if v.usable and v.cuts}
+    journal = Journal(settings, tuple(frames_of.items()), cuts, left_out)
     _check_any(dataset, journal)
     journal.write(folder)
     return journal
@@ -179,7 +174,7 @@ def _say_left_out(number: int, reason: str, say: Tell) -> None:
 
 def _check_any(dataset: Dataset, journal: Journal) -> None:
     reasons = {**journal.left_out, **journal.bad}
-    if len(reasons) == len(journal.episodes):
+    if all(number in reasons for number, _ in journal.episodes):
         number, reason = next(iter(reasons.items()))
         raise DatasetError(
             f"no episode of {dataset.path} can be used: all {len(reasons)} are left out, the first (episode "

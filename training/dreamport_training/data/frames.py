@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamport.episodes.dataset import Dataset, Episode
+from dreamport.episodes.verdicts import Verdict, usable_runs
 from dreamport.errors import DatasetError, DiskFullError
 from dreamport.geometry import camera_rays
 from dreamport.worlds.views import quantise_inverse_depth
@@ -145,26 +146,6 @@ def has_pose(episode: Episode, settings: Settings) -> NDArray[np.bool_]:
     return np.asarray(episode.pose_confidence >= max(settings.min_confidence, 1e-6), np.bool_)
 
 
-def problem_of(episode: Episode, settings: Settings) -> str:
-    """Why an episode cannot be used as far as its rows tell, or nothing."""
-    if settings.pose == "recorded":
-        bad = np.flatnonzero(~np.isfinite(episode.pose).all(axis=(1, 2)))
-        if len(bad):
-            return (
-                f"{len(bad)} of its {len(episode)} frames have no pose (NaN), the first at row {bad[0]}, "
-                "although the data set records poses; record it again"
-            )
-    if settings.pose != "none":
-        focal = episode.cameras[:, :2]
-        bad = np.flatnonzero(~np.isfinite(episode.cameras).all(axis=1) | (focal <= 0).any(axis=1))
-        if len(bad):
-            return f"the intrinsics of row {bad[0]} are not those of a camera; record it again"
-    if not np.isfinite(episode.look_deg).all():
-        row = int(np.flatnonzero(~np.isfinite(episode.look_deg).all(axis=1))[0])
-        return f"the look of row {row} is no number; record it again"
-    return ""
-
-
 def write_tables(folder: Path, episodes: Iterable[Episode], journal: Journal, sizing: Sizing) -> None:
     """The small arrays, a row a frame: ``pose``, ``intrinsics``, ``state``, ``control``, ``first``,
     ``episode`` (its number), ``row`` (in the episode) and ``confidence`` (of the pose). Poses that are not
@@ -177,7 +158,9 @@ def write_tables(folder: Path, episodes: Iterable[Episode], journal: Journal, si
         buttons = np.arange(len(episode.info.buttons))
         held = (episode.buttons[:, None].astype(np.int64) >> buttons) & 1
         control = np.concatenate([held, episode.look_deg], axis=1).astype(np.float32)
-        first = np.concatenate([np.full(end - begin, at + begin) for begin, end in episode.runs()])
+        cuts = Verdict(episode.index, True, cuts=journal.cuts.get(episode.index, ()))
+        runs = usable_runs(episode, cuts)
+        first = np.concatenate([np.full(end - begin, at + begin) for begin, end in runs])
         control[np.unique(first) - at] = 0.0  # what led over a gap is no single step
         known = has_pose(episode, settings)
         rows: dict[str, NDArray[Any]] = {

@@ -42,13 +42,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Journal:
-    """``episodes``: number and frames of every episode of the plan, in order. ``left_out``: number to reason,
+    """``episodes``: number and frames of every episode of the plan, in order. ``cuts``: rows of an episode
+    before which its camera jumped. ``left_out``: number to reason,
     of those that have no rows; ``bad``: of those that turned out bad when they were decoded and whose rows
     are a gap in the arrays. ``decoded``: episode and first row of the ranges whose frames are there.
     ``hints``: first frames of ranges that are reprojected."""
 
     settings: Settings
     episodes: tuple[tuple[int, int], ...]
+    cuts: dict[int, tuple[int, ...]] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
     bad: dict[int, str] = field(default_factory=dict)
     decoded: frozenset[Range] = frozenset()
@@ -83,6 +85,7 @@ class Journal:
     def write(self, folder: Path) -> None:
         """Whole or not at all."""
         value = asdict(self) | {
+            "cuts": {str(number): rows for number, rows in self.cuts.items()},
             "left_out": {str(number): reason for number, reason in self.left_out.items()},
             "bad": {str(number): reason for number, reason in self.bad.items()},
             "decoded": sorted(self.decoded),
@@ -104,6 +107,7 @@ def read_journal(folder: Path) -> Journal | None:
         return Journal(
             Settings(**value["settings"]),
             tuple((int(number), int(frames)) for number, frames in value["episodes"]),
+            {int(number): tuple(rows) for number, rows in value["cuts"].items()},
             {int(number): str(reason) for number, reason in value["left_out"].items()},
             {int(number): str(reason) for number, reason in value["bad"].items()},
             frozenset((int(number), int(begin)) for number, begin in value["decoded"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -16,35 +18,92 @@ from torch import Tensor
 from dreamport.errors import DatasetError
 from dreamport.models.codec import Encoder
 from dreamport_training.conditions import Look
-from dreamport_training.data.baked import Baked, hole_masks
+from dreamport_training.data.baked import CELL, Baked, hole_masks
+from dreamport_training.data.columns import Column, create_column, room_for
 
 HINT_VARIANTS = 3  # whole, with holes, none
+BATCH, SAVE_EVERY = 16, 64
+"""Frames that are encoded at once; and batches after which it is noted that they are."""
+MARK = "latents.json"
 
 
 @torch.no_grad()
-def bake_latents(data: Baked, encoder: Encoder, folder: Path, seed: int, device: str = "cpu") -> None:
-    """Encode every frame, and its hint whole, with holes and empty; written as float16 arrays."""
+def bake_latents(
+    data: Baked, encoder: Encoder, folder: Path, seed: int, device: str | torch.device = "cpu"
+) -> None:
+    """Encode every frame, and its hint whole, with holes and empty; written as float16 arrays ``latents.npy
+    [n, C, h, w]`` and ``hints.npy [n, 3, C + 1, h, w]`` (``[1, 1, C + 1, h, w]`` of a world without hints,
+    where all are the same empty one).
+
+    Work that was stopped goes on where it was, as long as the encoder, the seed and the frames are the same.
+    Raises ``DiskFullError``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     n, c = len(data), int(encoder.mean.shape[1])
-    h, w = data.colour.shape[1] // 8, data.colour.shape[2] // 8
-    latents = np.lib.format.open_memmap(folder / "latents.npy", "w+", np.float16, (n, c, h, w))
-    hints = np.lib.format.open_memmap(folder / "hints.npy", "w+", np.float16, (n, HINT_VARIANTS, c + 1, h, w))
-    generator = torch.Generator().manual_seed(seed)
-    for begin in track(range(0, n, 16), description="encode"):
-        frames = np.arange(begin, min(n, begin + 16))
-        p = data.pictures(frames)
-        latents[frames] = (
-            encoder(p.colour.to(device), p.inverse_depth.to(device))["latent"].cpu().half().numpy()
-        )
-        holes = hole_masks(len(frames), data.colour.shape[1], data.colour.shape[2], generator)
-        for variant, mask in enumerate((torch.ones_like(holes), holes, torch.zeros_like(holes))):
-            valid = (p.hint_valid * mask).to(device)
-            hint = encoder(p.hint_colour.to(device) * valid, p.hint_inverse_depth.to(device) * valid)[
-                "latent"
-            ]
-            hints[frames, variant] = torch.cat([hint, F.avg_pool2d(valid, 8)], dim=1).cpu().half().numpy()
-    latents.flush()
-    hints.flush()
+    height, width = data.colour.shape[1:3]
+    h, w = height // CELL, width // CELL
+    made_of = {"encoder": _digest(encoder), "seed": seed, "frames": n, "size": [height, width]}
+    done = _done(folder / MARK, made_of)
+    hint_shape = (n, HINT_VARIANTS, c + 1, h, w) if data.has_hints else (1, 1, c + 1, h, w)
+    if done == n:
+        return
+    with room_for("the latents"):
+        if done == 0:
+            (folder / MARK).unlink(missing_ok=True)
+        create_column(folder / "latents.npy", np.float16, (n, c, h, w))
+        create_column(folder / "hints.npy", np.float16, hint_shape)
+        with Column(folder / "latents.npy") as latents, Column(folder / "hints.npy") as hints:
+            if not data.has_hints:
+                hints.write(0, _hints(encoder, torch.zeros(1, 5, height, width), device)[None])
+            for begin in track(range(done, n, BATCH), description="encode"):
+                frames = np.arange(begin, min(n, begin + BATCH))
+                p = data.pictures(frames)
+                latent = encoder(p.colour.to(device), p.inverse_depth.to(device))["latent"]
+                latents.write(begin, latent.cpu().half().numpy())
+                if data.has_hints:
+                    generator = torch.Generator().manual_seed(seed * 7919 + begin)
+                    holes = hole_masks(len(frames), height, width, generator)
+                    seen = torch.cat([p.hint_colour, p.hint_inverse_depth, p.hint_valid], dim=1)
+                    masks = (torch.ones_like(holes), holes, torch.zeros_like(holes))
+                    variants = [_hints(encoder, seen * mask, device) for mask in masks]
+                    hints.write(begin, np.stack(variants, axis=1))
+                last = int(frames[-1]) + 1
+                if last == n or (last // BATCH) % SAVE_EVERY == 0:
+                    latents.sync()
+                    hints.sync()
+                    _mark(folder / MARK, {**made_of, "done": last})
+
+
+def _hints(encoder: Encoder, seen: Tensor, device: str | torch.device) -> NDArray[np.float16]:
+    """``seen [B, 5, H, W]``: colour, inverse depth and validity -> ``[B, C + 1, h, w]``."""
+    seen = seen.to(device)
+    valid = seen[:, 4:]
+    latent = encoder(seen[:, :3] * valid, seen[:, 3:4] * valid)["latent"]
+    return torch.cat([latent, F.avg_pool2d(valid, CELL)], dim=1).cpu().half().numpy()
+
+
+def _digest(encoder: Encoder) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _done(mark: Path, made_of: dict[str, object]) -> int:
+    """Frames that are encoded already, by this encoder."""
+    try:
+        found = json.loads(mark.read_text())
+        done = int(found.pop("done"))
+    except (FileNotFoundError, ValueError, KeyError, AttributeError):
+        return 0
+    return done if found == made_of else 0
+
+
+def _mark(mark: Path, value: dict[str, object]) -> None:
+    part = mark.with_suffix(".part")
+    part.write_text(json.dumps(value))
+    part.replace(mark)
 
 
 @dataclass(frozen=True)
@@ -116,7 +175,10 @@ class LatentClips:
     def __init__(self, data: Baked, folder: Path, frames: int, prompts: ClipPrompts | None = None) -> None:
         self.data, self.folder, self.frames, self.prompts = data, folder, frames, prompts
         self.latents = np.load(folder / "latents.npy", mmap_mode="r")
-        self.hints = np.load(folder / "hints.npy", mmap_mode="r")
+        hints = np.load(folder / "hints.npy", mmap_mode="r")
+        self.hints = (
+            hints if data.has_hints else np.broadcast_to(hints, (len(data), HINT_VARIANTS, *hints.shape[2:]))
+        )
         self.starts = data.clip_starts(frames)
         if len(self.starts) == 0:
             raise DatasetError(
