@@ -48,9 +48,9 @@ class StartSpec:
 @dataclass(frozen=True)
 class WorldSpec:
     """What the manifest says that the modules do not know. ``camera``: fx, fy, cx, cy in pixels.
-    ``has_depth``: frames have depth. ``has_camera``: the level has places, and poses from outside steer through them.
-    ``look``: which axes the player turns. ``views``: in its bank, 0 without one. ``prompts``: as in the
-    manifest."""
+    ``has_depth``: frames have depth. ``has_camera``: the level has places, and poses from outside steer
+    through them. ``look``: which axes the player turns. ``views``: in its bank, 0 without one. ``prompts``:
+    as in the manifest."""
 
     name: str
     title: str

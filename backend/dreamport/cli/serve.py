@@ -47,6 +47,10 @@ def serve(
         Path | None,
         typer.Option(help="Record engines here; left out, into captures in the user's data folder."),
     ] = None,
+    trainings: Annotated[
+        Path | None,
+        typer.Option(help="Train from recordings here; left out, into trainings in the user's data folder."),
+    ] = None,
     exit_with: Annotated[
         int | None, typer.Option(min=1, help="Stop when the process of this number is gone.")
     ] = None,
@@ -61,9 +65,10 @@ def serve(
 
     from dreamport.cli.serving import log_to_stderr
     from dreamport.cli.world_argument import resolve_world
-    from dreamport.service.capture_paths import default_captures_folder
+    from dreamport.service.capture_paths import default_captures_folder, default_trainings_folder
     from dreamport.service.options import DEFAULT_PORT, ServerOptions
     from dreamport.web import DEFAULT_WEB_PORT
+    from dreamport.worlds.catalogue import user_worlds_path
 
     chosen = resolve_world(world)
     options = ServerOptions(
@@ -80,6 +85,8 @@ def serve(
         tls_key=tls_key,
         log_folder=log_folder,
         captures=captures or default_captures_folder(),
+        trainings=trainings or default_trainings_folder(),
+        trained_worlds=user_worlds_path(),
     )
     log_to_stderr()
     page_port = (DEFAULT_WEB_PORT if web_port is None else web_port) if page else None

@@ -5,6 +5,7 @@ from dreamport.service.client import PlayClient, PlayedFrame, PlayError, PlayStr
 from dreamport.service.options import ServerOptions, ServerOptionsError
 from dreamport.service.replay import ReplayResult, replay
 from dreamport.service.server import PlayServer, ServerStartError, ServerStatus, running_server, serve
+from dreamport.service.training_client import TrainingCallError, TrainingClient
 
 __all__ = [
     "CaptureClient",
@@ -20,6 +21,8 @@ __all__ = [
     "ServerOptionsError",
     "ServerStartError",
     "ServerStatus",
+    "TrainingCallError",
+    "TrainingClient",
     "replay",
     "running_server",
     "serve",

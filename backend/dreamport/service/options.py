@@ -28,7 +28,8 @@ class ServerOptions:
     ``tls_key`` (PEM files) is required for any address that is not loopback. ``log_folder``: session logs go
     here, none are written without it; ``log_max_bytes`` bounds each. ``captures``: recordings of engines go
     here, none are taken without it; ``max_recorders`` at a time, ``max_capture_message_bytes`` bounds a
-    frame.
+    frame. ``trainings``: runs of training go here, none are taken without it; ``max_trainings`` at a time.
+    ``trained_worlds``: their packs go here, into ``worlds`` of that folder without it.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +54,9 @@ class ServerOptions:
     captures: Path | None = None
     max_recorders: int = 4
     max_capture_message_bytes: int = 64 * 1024 * 1024
+    trainings: Path | None = None
+    trained_worlds: Path | None = None
+    max_trainings: int = 1
 
     def check(self) -> None:
         """Raise ``ServerOptionsError`` when a server with these options should not start."""
@@ -76,7 +80,7 @@ class ServerOptions:
             )
         if not 0 <= self.port <= 65535:
             raise ServerOptionsError(f"port {self.port} is not between 0 and 65535")
-        for name in ("max_sessions", "threads", "max_recorders"):
+        for name in ("max_sessions", "threads", "max_recorders", "max_trainings"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ServerOptionsError(f"{name} is {value}; give 1 or more, or leave it out")

@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -24,12 +25,23 @@ from dreamport.service.options import ServerOptions, ServerOptionsError
 from dreamport.service.servicers import PlayServicer, WorldServicer, add_play_servicer
 from dreamport.service.sessions import Sessions
 from dreamport.service.shared_memory import remove_leftovers
+from dreamport.service.training_desk import TrainingDesk
+from dreamport.service.training_servicer import TrainingServicer
 from dreamport.service.world_source import CatalogueSource, ExecutorInfo, WorldSource
-from dreamport.v1 import capture_pb2, capture_pb2_grpc, play_pb2, world_pb2, world_pb2_grpc
+from dreamport.v1 import (
+    capture_pb2,
+    capture_pb2_grpc,
+    play_pb2,
+    training_pb2,
+    training_pb2_grpc,
+    world_pb2,
+    world_pb2_grpc,
+)
 
 SERVICES = (
     capture_pb2.DESCRIPTOR.services_by_name["CaptureService"].full_name,
     play_pb2.DESCRIPTOR.services_by_name["PlayService"].full_name,
+    training_pb2.DESCRIPTOR.services_by_name["TrainingService"].full_name,
     world_pb2.DESCRIPTOR.services_by_name["WorldService"].full_name,
 )
 RECORD = f"/{SERVICES[0]}/Record"
@@ -93,7 +105,8 @@ async def running_server(
     options.check()
     remove_leftovers()
     if source is None:
-        source = CatalogueSource(options.worlds, options.executor, options.threads, options.precision)
+        paths = (*options.worlds, *_trained_worlds(options))
+        source = CatalogueSource(paths, options.executor, options.threads, options.precision)
     sessions = Sessions(options, source)
     if not sessions.worlds:
         raise ServerStartError(
@@ -102,6 +115,7 @@ async def running_server(
     await sessions.desk.load(sessions.world("", "default_world"))
     larger = {} if options.captures is None else {RECORD: options.max_capture_message_bytes}
     desk = CaptureDesk(options)
+    training = TrainingDesk(options, sessions.look_for_worlds)
     server = grpc.aio.server(
         interceptors=[Guard(options.token, options.max_message_bytes, larger)],
         options=server_channel(max(options.max_message_bytes, *larger.values(), 0), options.max_calls),
@@ -110,11 +124,13 @@ async def running_server(
     add_play_servicer(PlayServicer(sessions, options.open_timeout_s), server)
     world_pb2_grpc.add_WorldServiceServicer_to_server(WorldServicer(sessions), server)
     capture_pb2_grpc.add_CaptureServiceServicer_to_server(CaptureServicer(desk), server)
+    training_pb2_grpc.add_TrainingServiceServicer_to_server(TrainingServicer(training), server)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, REFLECTION_SERVICE), server)
     port = _bind(server, options)
     desk.start()
+    training.start()
     await server.start()
     for service in ("", *SERVICES):
         await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -124,7 +140,7 @@ async def running_server(
         yield running
     finally:
         await healthy.enter_graceful_shutdown()
-        await asyncio.gather(sessions.close(), desk.close())
+        await asyncio.gather(sessions.close(), desk.close(), training.close())
         await server.stop(0.5)
         _log.info("stopped")
 
@@ -149,6 +165,15 @@ async def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
+
+
+def _trained_worlds(options: ServerOptions) -> list[Path]:
+    """The folder that trained worlds go to, made if need be: it is looked at again whenever one is done."""
+    if options.trainings is None:
+        return []
+    folder = options.trained_worlds or options.trainings / "worlds"
+    folder.mkdir(parents=True, exist_ok=True)
+    return [folder]
 
 
 def _bind(server: grpc.aio.Server, options: ServerOptions) -> int:

@@ -57,10 +57,15 @@ class Sessions:
     def __init__(self, options: ServerOptions, source: WorldSource) -> None:
         self._options = options
         self.desk = LeaseDesk(source, options.max_sessions)
+        self._source = source
         self.worlds = list(source.worlds())
         self._seats: dict[str, Seat] = {}
         self._parked: OrderedDict[str, Seat] = OrderedDict()
         self._closing = False
+
+    async def look_for_worlds(self) -> None:
+        """Read again which worlds there are; sessions go on as they are."""
+        self.worlds = list(await asyncio.to_thread(self._source.worlds))
 
     @property
     def playing(self) -> list[Session]:
