@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -107,8 +108,6 @@ class Recorder:
 
     def ended(self) -> Any:
         """Wait for its end; what it printed."""
-        import json
-
         output, errors = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, errors
         return json.loads(output)

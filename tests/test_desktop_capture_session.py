@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desktop_session import GAME, Desk, desk_with_game
+from desktop_session import GAME, Desk, Recorder, desk_with_game
 from dreamport.episodes.dataset import Dataset, Episode
 from dreamport_tools.desktop.episode import input_events
 from dreamport_tools.desktop.trial.game import TITLE, read_number
@@ -57,11 +57,17 @@ def marks(episode: Episode, name: str) -> list[dict[str, Any]]:
     return [line for line in episode.raw() if line.get("mark") == name]
 
 
+def started(desk: Desk, recorder: Recorder) -> bool:
+    """Press the start hot key; whether there are frames."""
+    desk.player.chord(*START)
+    return bool(recorder.rows())
+
+
 def test_hot_keys_begin_mark_and_end_episodes_and_are_not_recorded_themselves(
     desk: Desk, tmp_path: Path
 ) -> None:
     recorder = desk.recorder(tmp_path / "data", "--wait")
-    wait_until("the first start", lambda: desk.player.chord(*START) or bool(recorder.rows()))
+    wait_until("the first start", lambda: started(desk, recorder))
     desk.key("KeyE")
     recorder.wait_for_key("KeyE")
     desk.player.chord(*MARK)
@@ -174,6 +180,38 @@ def test_what_a_killed_recorder_had_recorded_is_recovered(desk: Desk, tmp_path: 
     lost, new = Dataset(tmp_path / "data")
     assert lost.facts["ended"] == "server killed" and len(lost) >= frames and named(lost) == ["KeyE"]
     assert new.facts["ended"] == "finished" and lost.colour(len(lost) - 1).shape == (GAME[1], GAME[0], 3)
+
+
+def test_a_long_recording_goes_on_in_another_episode_and_no_key_is_lost_between(
+    desk: Desk, tmp_path: Path
+) -> None:
+    recorder = desk.recorder(tmp_path / "data", "--episode-minutes", "0.02", "--size", "160x90")
+    recorder.wait_for_frames(2)
+    pressed = 0
+    place = tmp_path / "data/meta/episodes"
+
+    def two_are_done() -> bool:
+        nonlocal pressed
+        desk.key("KeyE")
+        pressed += 1
+        return len(list(place.rglob("*.parquet"))) >= 2
+
+    wait_until("two episodes", two_are_done)
+    assert len(recorder.stop()["episodes"]) >= 2
+    data = Dataset(tmp_path / "data")
+    assert [name for episode in data for name in named(episode)] == ["KeyE"] * pressed
+    assert data[0].colour(0).shape == (90, 160, 3)
+
+
+def test_when_the_game_closes_its_window_the_episode_ends(desk: Desk, tmp_path: Path) -> None:
+    with other_window(desk, (400, 100, 160, 120), "short game"):
+        desk.player.focus("short game")
+        recorder = desk.recorder(tmp_path / "data", "--window", "short game")
+        recorder.wait_for_frames()
+    assert recorder.ended()["episodes"] == [0]
+    desk.player.focus(TITLE)
+    (episode,) = Dataset(tmp_path / "data")
+    assert episode.facts["ended"] == "window closed" and len(episode) >= 6
 
 
 def test_without_consent_or_without_the_window_nothing_is_recorded(desk: Desk, tmp_path: Path) -> None:
