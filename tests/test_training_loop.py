@@ -27,6 +27,7 @@ from dreamport_training.parallel import Parallel
 from dreamport_training.progress import Progress, read_progress
 from dreamport_training.run import Run
 
+pytestmark = pytest.mark.timeout(900)
 WORKER = Path(__file__).parent / "training_worker.py"
 
 
@@ -108,14 +109,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, End]
     started = {n: start_worker(str(folder / n), *what, *how) for n, (what, how) in INTERRUPTED.items()}
     ends = {}
     for name, process in started.items():
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=800)
         at = folder / name
         checkpoints = sorted(p.name for p in (at / "checkpoints" / "causal").iterdir())
         ends[name] = End(process.returncode, said, rows(at), checkpoints, read_progress(at))
     again = [[str(folder / name), *what] for name, (what, _) in INTERRUPTED.items()]
     again += [[str(folder / name), *what] for name, what in UNINTERRUPTED.items()]
     process = start_worker(*[part for run in again for part in [*run, "--"]][:-1])
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=800)
     assert process.returncode == 0, said
     return folder, ends
 

@@ -5,8 +5,8 @@
 ``kind=flow`` learns a small transformer by flow matching with Muon and AdamW; ``kind=rollout`` has two
 learners, a critic and a generator that learns through the critic from its own frames, as in distillation.
 ``kill_at=N``: the process kills itself (SIGKILL) in the middle of step N. ``kill_in_save=N``: in the middle
-of writing its Nth checkpoint. ``nan_at=N``: the loss of step N is not a number. Any other name is a key of
-the configuration.
+of writing its Nth checkpoint. ``kind=muon`` compares shared matrices with whole ones. ``nan_at=N``: the loss
+of step N is not a number. Any other name is a key of the configuration.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_saver
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from dreamport.errors import DreamportError
 from dreamport.models.dit import CausalDiT, DiTConfig
 from dreamport_training.config import load_config, parse_override
 from dreamport_training.loop import Learner, Loop, Metrics, Step
+from dreamport_training.muon import Muon
 from dreamport_training.parallel import Parallel
 from dreamport_training.run import Run
 from dreamport_training.stages.optimisers import optimisers_of
@@ -52,7 +54,9 @@ class Clips:
         self.clean, self.noise, self.rays = draw(c, h, w), draw(c, h, w), draw(6, h, w)
         self.control, self.hint = draw(SIZES.control_size), draw(c + 1, h, w)
         self.sigma = draw().sigmoid()
-        self.whole = torch.from_numpy(step.rng.random((BATCH, FRAMES)) < 0.7)[rows].to(run.device)
+        counts = step.rng.random((BATCH, FRAMES)) < 0.7
+        counts[BATCH // 2 :] &= step.number % 5 != 3  # at times the last half of the batch does not count
+        self.counts = torch.from_numpy(counts)[rows].to(run.device).float()
 
 
 def model_of(seed: int) -> CausalDiT:
@@ -78,6 +82,9 @@ def train(folder: Path, options: Mapping[str, Any]) -> None:
     )
     run = Run(folder, folder, config, seed, Parallel.start(config.parallel))
     parallel = run.parallel
+    if kind == "muon":
+        compare_muon(parallel, folder)
+        return
     if kill_in_save >= 0:
         _kill_in_save(kill_in_save)
 
@@ -102,7 +109,7 @@ def train(folder: Path, options: Mapping[str, Any]) -> None:
         with run.autocast():
             velocity = dit.clip((1 - s) * c.clean + s * c.noise, c.sigma, c.rays, c.control, c.hint)
         error = (velocity.float() - (c.noise - c.clean)).square().mean(dim=(2, 3, 4))
-        loss = parallel.mean(error, c.whole.float())
+        loss = parallel.mean(error, c.counts)
         return loss * float("nan") if step.number == nan_at else loss, {"error": float(error.detach().mean())}
 
     learners = [Learner("dit", optimisers_of(dit, 2e-3), flow)]
@@ -158,6 +165,27 @@ def train(folder: Path, options: Mapping[str, Any]) -> None:
     strip: NDArray[np.uint8] = np.arange(8 * 12 * 3, dtype=np.uint8).reshape(8, 12, 3)
     loop.run(lambda: strip)
     run.save("denoise", average, SIZES, "denoise")
+
+
+def compare_muon(parallel: Parallel, folder: Path) -> None:
+    """Matrices whose rows do not divide, or are fewer than the processes: updated as if they were whole."""
+    shapes = [(5, 3), (1, 4), (7, 7), (6, 8), (6, 8), (6, 8), (2, 9)]
+    generator = torch.Generator().manual_seed(7)
+    whole = [nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
+    shared = [nn.Parameter(distribute_tensor(p.detach().clone(), parallel.mesh, [Shard(0)])) for p in whole]
+    optimisers = [Muon(group, lr=0.1) for group in (whole, shared)]
+    for _ in range(3):
+        for p, q in zip(whole, shared, strict=True):
+            p.grad = torch.randn(p.shape, generator=generator)
+            q.grad = distribute_tensor(p.grad.clone(), parallel.mesh, [Shard(0)])
+        for optimiser in optimisers:
+            optimiser.step()
+    for p, q in zip(whole, shared, strict=True):
+        assert isinstance(q, DTensor)
+        torch.testing.assert_close(q.full_tensor(), p.detach(), rtol=0, atol=0)
+    if parallel.is_main:
+        folder.mkdir(parents=True)
+        (folder / "the same").write_text(f"{len(shapes)} matrices")
 
 
 def _kill_in_save(number: int) -> None:
