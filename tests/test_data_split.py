@@ -150,5 +150,5 @@ def test_the_commands_say_what_is_wrong_and_leave_verdicts(tmp_path: Path) -> No
 
 def test_a_data_set_of_which_nothing_can_be_used_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, 0, [replace(frame, colour=frame.colour * 0) for frame in play(0, 24)], info=INFO)
-    run = CliRunner().invoke(build_app(), ["data", "profile", str(tmp_path)])
+    run = CliRunner().invoke(build_app(), ["data", "profile", str(tmp_path), "--workers", "2"])
     assert run.exit_code == 2 and "0 of 1 episodes can be used" in run.output

@@ -11,7 +11,6 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -160,8 +159,3 @@ def _order(group: Group, seed: int) -> str:
 
 def _list(episodes: Sequence[int]) -> str:
     return ", ".join(str(index) for index in episodes[:8]) + (", ..." if len(episodes) > 8 else "")
-
-
-def data_size(root: Path) -> int:
-    """Bytes of all files of a data set."""
-    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from dreamport.errors import DatasetError
 from dreamport_tools.data.balance import Balance, balance_of, total
 from dreamport_tools.data.movement import movement_of
 from dreamport_tools.data.profile import measures_of
-from dreamport_tools.data.split import data_size
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ def stats(data: Dataset) -> Stats:
         brightness=float(np.mean(light)) if light else None,
         out=[verdict for verdict in judged if not verdict.usable],
     )
+
+
+def data_size(root: Path) -> int:
+    """Bytes of all files under a folder."""
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
 def facts(data: Dataset) -> dict[str, Any]:
