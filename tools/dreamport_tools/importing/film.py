@@ -138,7 +138,7 @@ class Film:
                 return
             before = shown
         left = before is not None and (end is None or moment < end)
-        if before is not None and left and origin + moment / rate <= before.time + 0.5 / rate:
+        if before is not None and left and origin + moment / rate <= before.time + 0.25 / rate:
             yield moment, before
 
     def _open(self) -> Any:

@@ -104,7 +104,7 @@ class Video:
             raise DatasetError(
                 f"{self.path.name} has {seen.rate:.3g} pictures a second, {settings.rate:g} are "
                 "wanted; import it with "
-                f"--fps {max(1, int(seen.rate))} into a data set of its own"
+                f"--fps {max(1, int(seen.rate + 0.05))} into a data set of its own"
             )
         sizes = {(int(w), int(h)) for w, h in zip(seen.width, seen.height, strict=True)}
         if len(sizes) > 1:
