@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamport.errors import DatasetError
+from dreamport.worlds.manifest import EVENT_HOLDS
 
 Look = NDArray[np.int8]
 """``[..., G]``: for every group the number of its choice; zeros are the level as it was captured."""
@@ -98,11 +99,11 @@ class Conditions:
         return looks
 
     def vector(self, look: Look) -> NDArray[np.float32]:
-        """``[..., G]`` -> ``[..., slots]``: a 1 for every choice that is not the first of its group."""
+        """``[..., G]`` -> ``[..., slots]``: ``EVENT_HOLDS`` for every choice that is not its group's first."""
         vector = np.zeros((*look.shape[:-1], self.slots), np.float32)
         for i, (first, choices) in enumerate(zip(self.first_slot, self.counts, strict=True)):
             for number in range(1, choices):
-                vector[..., first + number - 1] = look[..., i] == number
+                vector[..., first + number - 1] = EVENT_HOLDS * (look[..., i] == number)
         return vector
 
     def phrases(self, look: Look, rng: np.random.Generator) -> list[str]:

@@ -13,7 +13,7 @@ from dreamport.executors.base import GraphRunner
 from dreamport.generator.types import FrameControl
 from dreamport.generator.words import tokens
 from dreamport.worlds.arrays import AnyArray, ArraysError, take
-from dreamport.worlds.manifest import WorldManifest
+from dreamport.worlds.manifest import EVENT_HOLDS, WorldManifest
 
 Float32 = NDArray[np.float32]
 Slots = NDArray[np.int64]
@@ -115,7 +115,7 @@ class PromptState:
         if self._prompts is None:
             return
         vector = np.zeros((1, self._prompts.size), np.float32)
-        vector[0, self._slots[self._slots != NEUTRAL]] = 1.0
+        vector[0, self._slots[self._slots != NEUTRAL]] = EVENT_HOLDS
         if self._text_size:
             vector[0, -self._text_size :] = self._text
         self.vector = vector

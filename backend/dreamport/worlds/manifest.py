@@ -30,6 +30,8 @@ MAX_TOTAL_BYTES = 4 << 30
 MAX_CACHE_ELEMENTS = 1 << 28
 MAX_JSON_DEPTH = 6
 MAX_EVENTS = 16
+EVENT_HOLDS = 4.0
+"""What stands at an event's slot of the prompt vector while it holds: as much as a text's whole share."""
 STATE_FIELDS = 9
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
@@ -218,9 +220,8 @@ class Graphs(Bounded):
 class PromptEvent(Bounded):
     """Something that may happen in the world: one choice of its group, such as ``light.night``.
 
-    ``slot``: the place of the prompt vector that is 1 while it holds; the first event of a group has none: it
-    is how the world is by itself.
-    """
+    ``slot``: the place of the prompt vector that is ``EVENT_HOLDS`` while it holds, else 0; the first event
+    of a group has none: it is how the world is by itself."""
 
     name: EventName
     label: Line
