@@ -33,6 +33,7 @@ from dreamport_tools.desktop.settings import DesktopSettings
 from dreamport_tools.desktop.window import Box
 from dreamport_tools.desktop.windows.mouse import mouse_counts
 from dreamport_tools.desktop.x11.input import event_time_ns, raw_event
+from dreamport_tools.desktop.x11.motion import Motion
 
 
 def key(name: str, down: bool = True, time_ns: int = 0) -> InputEvent:
@@ -173,13 +174,21 @@ def test_raw_motion_is_the_mouses_own_counts_and_not_the_accelerated_ones() -> N
         raw = b"".join(struct.pack("<iI", -2 - axis, 1 << 31) for axis in axes)
         return struct.pack("<HIIHHIII", 2, 5, 0, 4, 1, 0, 0, mask) + values + raw
 
-    now = time.monotonic_ns()
-    both, down, wheel = (raw_event(17, motion(axes), now) for axes in ((0, 1), (1,), (3,)))
+    now, mouse = time.monotonic_ns(), Motion(lambda _device: {}, (640, 480))
+    both, down, wheel = (raw_event(17, motion(axes), now, mouse) for axes in ((0, 1), (1,), (3,)))
     assert both is not None and (both.dx, both.dy) == (-1.5, -2.5)
     assert down is not None and (down.dx, down.dy) == (0.0, -2.5)
     assert wheel is None
     head = struct.pack("<HIIHHII", 3, 5, 25, 5, 0, 1 << 16, 0)
-    assert raw_event(13, head, now) is None, "a key that is held repeats"
+    assert raw_event(13, head, now, mouse) is None, "a key that is held repeats"
+
+
+def test_a_tablets_places_become_motion_in_pixels() -> None:
+    motion = Motion(lambda device: {0: (0.0, 1000.0), 1: (0.0, 500.0)} if device == 7 else {}, (640, 480))
+    assert motion.counts(7, {0: 500.0, 1: 250.0}) == (0.0, 0.0), "the first place is no motion"
+    assert motion.counts(7, {0: 600.0}) == (64.0, 0.0)
+    assert motion.counts(4, {0: 600.0}) == (600.0, 0.0), "a mouse gives motion"
+    assert motion.counts(7, {0: 600.0, 1: 240.0}) == pytest.approx((0.0, -9.6))
 
 
 def test_a_kernel_report_is_one_motion_with_the_kernels_time() -> None:

@@ -70,7 +70,10 @@ class Camera:
         if found is not None or look.box is None:
             return found or Obstacle("the window is not to be seen")
         before_ns = self._clock.now_ns()
-        picture = self._screen.grab(look.box)
+        try:
+            picture = self._screen.grab(look.box)
+        except CaptureError as error:
+            return Obstacle(str(error))
         after_ns = self._clock.now_ns()
         then = self._window.look()
         found = self._obstacle(then)

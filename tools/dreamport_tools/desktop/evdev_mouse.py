@@ -11,7 +11,7 @@ import fcntl
 import select
 import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from dreamport_tools.desktop.events import InputEvent, Put
@@ -21,10 +21,14 @@ _EVIOCSCLOCKID = 0x400445A0  # _IOW('E', 0xa0, int): linux/input.h
 _CLOCK_MONOTONIC = 1
 _EV_SYN, _EV_REL, _REL_X, _REL_Y = 0, 2, 0, 1
 _STOP_S = 0.2
+_XWAYLAND = "xwayland"
 
 
-def readable_mice() -> list[Any]:
-    """Devices with relative motion that this user may read, opened; none where python-evdev is missing."""
+def readable_mice(pointers: Set[str]) -> list[Any]:
+    """Devices with relative motion that this user may read and that move the pointer of the X server, which
+    has these ``pointers``, opened. None where python-evdev is missing. XWayland hides the names of its
+    devices.
+    """
     try:
         import evdev  # noqa: PLC0415
     except ImportError:
@@ -33,7 +37,8 @@ def readable_mice() -> list[Any]:
     for path in evdev.list_devices():
         with contextlib.suppress(OSError):
             device = evdev.InputDevice(path)
-            if {_REL_X, _REL_Y} <= set(device.capabilities().get(_EV_REL, ())):
+            moves = {_REL_X, _REL_Y} <= set(device.capabilities().get(_EV_REL, ()))
+            if moves and (device.name in pointers or any(name.startswith(_XWAYLAND) for name in pointers)):
                 fcntl.ioctl(device.fd, _EVIOCSCLOCKID, struct.pack("i", _CLOCK_MONOTONIC))
                 mice.append(device)
             else:
@@ -57,7 +62,7 @@ def motions(events: Iterable[Any]) -> list[InputEvent]:
 
 
 class EvdevMouse:
-    """``others`` with the motion of ``mice``."""
+    """``others`` with the motion of ``mice`` in place of their own."""
 
     def __init__(self, others: InputSource, mice: Sequence[Any]) -> None:
         self._others, self._mice = others, list(mice)
@@ -67,7 +72,7 @@ class EvdevMouse:
 
     def start(self, put: Put) -> None:
         """Begin both."""
-        self._others.start(put)
+        self._others.start(lambda event: None if event.kind == "move" else put(event))
         self._thread = threading.Thread(target=self._run, args=(put,), name="evdev", daemon=True)
         self._thread.start()
 

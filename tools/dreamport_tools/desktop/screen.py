@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dreamport.errors import CaptureError
 from dreamport_tools.desktop.window import Box
+
+if TYPE_CHECKING:
+    from mss import MSS
 
 
 class Screen:
@@ -17,12 +22,7 @@ class Screen:
         from mss.exception import ScreenShotError  # noqa: PLC0415
 
         self._failures = ScreenShotError
-        try:
-            self._mss = mss.MSS()
-        except ScreenShotError as error:
-            raise CaptureError(
-                f"the screen cannot be read ({error}); on Linux an X server must run and DISPLAY name it"
-            ) from error
+        self._mss = self._open()
         implementation = type(self._mss._impl).__name__.removeprefix("MSSImpl")
         self.backend = f"mss {mss.__version__} {implementation}"
 
@@ -31,11 +31,24 @@ class Screen:
         area = {"left": box.left, "top": box.top, "width": box.width, "height": box.height}
         try:
             shot = self._mss.grab(area)
+        except self._failures:
+            self._mss.close()
+            self._mss = self._open()  # the screen may have another size now
+            try:
+                shot = self._mss.grab(area)
+            except self._failures as error:
+                raise CaptureError(f"the window cannot be grabbed ({error})") from error
+        return np.frombuffer(shot.raw, np.uint8).reshape(shot.height, shot.width, 4)
+
+    def _open(self) -> MSS:
+        import mss  # noqa: PLC0415  (an extra)
+
+        try:
+            return mss.MSS()
         except self._failures as error:
             raise CaptureError(
-                f"the window could not be grabbed ({error}); is it partly off the screen?"
+                f"the screen cannot be read ({error}); on Linux an X server must run and DISPLAY name it"
             ) from error
-        return np.frombuffer(shot.raw, np.uint8).reshape(shot.height, shot.width, 4)
 
     def close(self) -> None:
         """Let go of the screen."""

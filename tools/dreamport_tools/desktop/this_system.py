@@ -76,8 +76,9 @@ def open_input(choice: InputChoice) -> InputSource:
         from dreamport_tools.desktop.evdev_mouse import EvdevMouse, readable_mice  # noqa: PLC0415
         from dreamport_tools.desktop.x11.input import XInput2  # noqa: PLC0415
 
-        mice = readable_mice() if choice == "auto" else []
-        return EvdevMouse(XInput2(motion=False), mice) if mice else XInput2()
+        source = XInput2()
+        mice = readable_mice(source.pointers()) if choice == "auto" else []
+        return EvdevMouse(source, mice) if mice else source
     if choice == "xinput2":
         raise CaptureError("xinput2 is of X servers; leave --input out")
     from dreamport_tools.desktop.pynput_input import PynputInput  # noqa: PLC0415

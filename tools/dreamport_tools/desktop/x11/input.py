@@ -3,7 +3,8 @@
 One connection gives all of them in the order in which they happened, with the server's own time, whichever
 window has the focus or has grabbed the pointer, as games that look around with the mouse do. Raw motion is in
 the mouse's own counts, before acceleration, and goes on when the pointer is locked or at the screen's edge.
-https://www.x.org/releases/current/doc/inputproto/XI2proto.txt
+Pointer motion that another program feigns by place, through XTEST, cannot be told from motion: use pynput
+there. https://www.x.org/releases/current/doc/inputproto/XI2proto.txt
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dreamport.errors import CaptureError
 from dreamport_tools.desktop import keys
 from dreamport_tools.desktop.events import InputEvent, Put
 from dreamport_tools.desktop.source import SNAPSHOT_S
+from dreamport_tools.desktop.x11.motion import Motion, ranges_of, raw_values
 
 _HEAD = struct.Struct("<HIIHHII")  # deviceid, time, detail, sourceid, words of the mask, flags, padding
-_FP3232 = struct.Struct("<iI")
 _KEY_PRESS, _KEY_RELEASE, _BUTTON_PRESS, _BUTTON_RELEASE, _MOTION = 13, 14, 15, 16, 17
 _RAW = (_KEY_PRESS, _KEY_RELEASE, _BUTTON_PRESS, _BUTTON_RELEASE, _MOTION)
-_ALL_MASTERS = 1
+_ALL_MASTERS, _POINTER = 1, 3
 _REPEATED = 1 << 16
 _WHEEL = {4: (0.0, -1.0), 5: (0.0, 1.0), 6: (-1.0, 0.0), 7: (1.0, 0.0)}
 _MILLISECOND_NS = 1_000_000
@@ -40,12 +42,11 @@ class XInput2:
     keys = "xinput2 raw"
     mouse = "xinput2 raw counts"
 
-    def __init__(self, *, motion: bool = True) -> None:
+    def __init__(self) -> None:
         from Xlib.display import Display  # type: ignore[import-untyped]  # noqa: PLC0415
         from Xlib.error import DisplayError  # type: ignore[import-untyped]  # noqa: PLC0415
         from Xlib.ext import ge, xinput  # type: ignore[import-untyped]  # noqa: PLC0415
 
-        self._motion = motion
         try:
             self._display: Any = Display()
         except DisplayError as error:
@@ -59,10 +60,19 @@ class XInput2:
         mask = sum(1 << kind for kind in _RAW)
         self._display.screen().root.xinput_select_events([(_ALL_MASTERS, mask)])
         self._display.sync()
+        screen = self._display.screen()
+        size = (screen.width_in_pixels, screen.height_in_pixels)
+        self._counts = Motion(partial(ranges_of, self._display), size)
         self._wake, self._woken = socket.socketpair()
         self._end = threading.Event()
         self._last_ns = 0
         self._thread: threading.Thread | None = None
+
+    def pointers(self) -> set[str]:
+        """Names of the devices that move its pointer."""
+        return {
+            device.name for device in self._display.xinput_query_device(0).devices if device.use == _POINTER
+        }
 
     def start(self, put: Put) -> None:
         """Begin to put events."""
@@ -115,8 +125,8 @@ class XInput2:
         while self._display.pending_events():
             event = self._display.next_event()
             if event.type == 35 and getattr(event, "evtype", 0) in _RAW:
-                found = raw_event(event.evtype, event.data, time.monotonic_ns())
-                if found is not None and (self._motion or found.kind != "move"):
+                found = raw_event(event.evtype, event.data, time.monotonic_ns(), self._counts)
+                if found is not None:
                     # The server's milliseconds are rounded down: never back behind an answer of before.
                     self._last_ns = max(self._last_ns, found.time_ns)
                     yield replace(found, time_ns=self._last_ns)
@@ -129,11 +139,11 @@ class XInput2:
         return tuple(names)
 
 
-def raw_event(kind: int, data: bytes, arrived_ns: int) -> InputEvent | None:
+def raw_event(kind: int, data: bytes, arrived_ns: int, motion: Motion) -> InputEvent | None:
     """An XInput2 raw event's content as an event; ``None`` for a repeated key, or motion of the wheel's own
     axes.
     """
-    _, server_ms, detail, _, words, flags, _ = _HEAD.unpack_from(data)
+    _, server_ms, detail, device, words, flags, _ = _HEAD.unpack_from(data)
     time_ns = event_time_ns(server_ms, arrived_ns)
     if kind in (_KEY_PRESS, _KEY_RELEASE):
         if flags & _REPEATED:
@@ -145,7 +155,7 @@ def raw_event(kind: int, data: bytes, arrived_ns: int) -> InputEvent | None:
             return InputEvent(time_ns, "scroll", dx=dx, dy=dy) if kind == _BUTTON_PRESS else None
         name = keys.MOUSE_BUTTONS.get(detail, f"Mouse#{detail}")
         return InputEvent(time_ns, "button", name, kind == _BUTTON_PRESS)
-    dx, dy = _raw_motion(data, words)
+    dx, dy = motion.counts(device, raw_values(data, _HEAD.size, words))
     return InputEvent(time_ns, "move", dx=dx, dy=dy) if dx or dy else None
 
 
@@ -156,17 +166,3 @@ def event_time_ns(server_ms: int, arrived_ns: int) -> int:
     arrived_ms = arrived_ns // _MILLISECOND_NS
     age_ms = (arrived_ms - server_ms + 1) % (1 << 32) - 1
     return (arrived_ms - age_ms) * _MILLISECOND_NS if age_ms < _PLAUSIBLE_MS else arrived_ns
-
-
-def _raw_motion(data: bytes, words: int) -> tuple[float, float]:
-    """Counts along the first two axes: behind the mask stand the accelerated values, then the raw ones."""
-    at = _HEAD.size
-    mask = int.from_bytes(data[at : at + 4 * words], "little")
-    present = [axis for axis in range(32 * words) if mask >> axis & 1]
-    raw_at = at + 4 * words + _FP3232.size * len(present)
-    found = {0: 0.0, 1: 0.0}
-    for place, axis in enumerate(present):
-        if axis in found:
-            whole, fraction = _FP3232.unpack_from(data, raw_at + _FP3232.size * place)
-            found[axis] = whole + fraction / (1 << 32)
-    return found[0], found[1]

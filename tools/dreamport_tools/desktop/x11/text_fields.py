@@ -6,6 +6,7 @@ Games draw their own fields and tell nothing. https://gnome.pages.gitlab.gnome.o
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections import deque
 from typing import Any
@@ -40,6 +41,8 @@ class AtSpiTextFields:
             from jeepney.io.blocking import open_dbus_connection  # type: ignore[import-untyped]  # noqa: PLC0415
         except ImportError as error:
             raise CaptureError("the Python package jeepney is not installed") from error
+        if "DBUS_SESSION_BUS_ADDRESS" not in os.environ:
+            raise CaptureError("no session bus (DBUS_SESSION_BUS_ADDRESS)")
         try:
             with contextlib.closing(open_dbus_connection("SESSION")) as session:
                 self._bus: Any = session
