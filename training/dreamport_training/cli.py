@@ -25,7 +25,7 @@ from dreamport_training.plan import Plan, check_disk, choose, disk_needed, prese
 from dreamport_training.probe import minutes_of
 from dreamport_training.progress import Progress
 from dreamport_training.quality import EFFORTS, card_of, measure_world
-from dreamport_training.record_of_run import RunRecord, check_same_run, claim, read_record
+from dreamport_training.record_of_run import RunRecord, check_same_run, claim, read_record, versions
 from dreamport_training.run import Run
 from dreamport_training.survey import survey_data, survey_machine
 
@@ -245,6 +245,7 @@ def _decided(
         description=before.description if before else "",
         licence=before.licence if before else "",
         commands=before.commands if before else (),
+        versions=versions(),
     )
     return record, plan, fresh
 

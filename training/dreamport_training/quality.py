@@ -41,7 +41,7 @@ def measure_world(
 
     plans = {
         "brief": Plan(
-            long_windows=0, short_windows=1, long_rollouts=0, revisits=1, revisit_seconds=(10,),
+            long_windows=0, short_windows=1, long_rollouts=0, revisits=0, revisit_seconds=(10,),
             motion_windows=4, motion_seconds=(1,), counterfactual_trials=2,
         ),
         "quick": Plan.quick(),

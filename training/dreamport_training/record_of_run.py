@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,18 @@ class RunRecord:
         folder.mkdir(parents=True, exist_ok=True)
         plain: dict[str, Any] = {
             key: str(value) if isinstance(value, Path) else value
-            for key, value in asdict(replace(self, versions={})).items()
-            if key not in {"config", "versions"}
+            for key, value in asdict(self).items()
+            if key != "config"
         }
-        plain["versions"] = {"torch": torch.__version__, "python": platform.python_version()}
         plain["config"] = json.loads(self.config.to_json())
         partial = folder / f"{FILE}.partial"
         partial.write_text(json.dumps(plain, indent=1), encoding="utf-8")
         os.replace(partial, folder / FILE)
+
+
+def versions() -> dict[str, str]:
+    """Of what computes a run."""
+    return {"torch": torch.__version__, "python": platform.python_version()}
 
 
 def read_record(folder: Path) -> RunRecord | None:
