@@ -59,7 +59,7 @@ def depth_picture(depth: NDArray[np.floating], brightest: float) -> NDArray[np.u
     """Metres ``[H, W]`` to RGB ``[H, W, 3]``: near is warm, far is dark, no surface is black."""
     with np.errstate(divide="ignore", invalid="ignore"):
         inverse = np.where(np.isfinite(depth), 1 / depth, 0)
-    shade = np.clip(255 * inverse / brightest, 0, 255).astype(np.uint8)
+    shade = np.clip(255 * np.sqrt(inverse / brightest), 0, 255).astype(np.uint8)
     picture = cv2.cvtColor(cv2.applyColorMap(shade, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     picture[inverse <= 0] = 0
     return np.asarray(picture, np.uint8)

@@ -171,7 +171,7 @@ function plots(rows) {
     plot.over.addEventListener("click", () => plot.cursor.idx !== null && show(plot.cursor.idx));
     state.plots.push(plot);
   };
-  add("degrees a frame", [["look right", rows.look[0]], ["look down", rows.look[1]]]);
+  add("deg a frame", [["look right", rows.look[0]], ["look down", rows.look[1]]]);
   add("m/s", [["speed", rows.speed]]);
   if (rows.confidence.some((c) => c !== 1 && c !== 0)) add("confidence", [["pose confidence", rows.confidence]]);
 }
