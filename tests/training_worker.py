@@ -137,7 +137,16 @@ def train(folder: Path, options: Mapping[str, Any]) -> None:
             c = Clips(run, step)
             with torch.no_grad():
                 x = played(c)
-            return parallel.mean((scored(c, x) - x).square().mean(dim=(2, 3, 4))), {}
+            error = (scored(c, x) - x).square().mean(dim=(2, 3, 4))
+            # A second pass of which only a block's output counts, as an adversarial head's features.
+            features: list[Tensor] = []
+            hook = critic.blocks[-1].register_forward_hook(lambda module, inputs, out: features.append(out))
+            scored(c, c.clean[:, :2])
+            hook.remove()
+            each = features[0].square().mean(dim=(1, 2)).reshape(len(x), -1)
+            if critic.exchange is not None:
+                each = critic.exchange.whole(each)
+            return parallel.mean(error + 0.1 * each), {}
 
         def generator_loss(step: Step) -> tuple[Tensor, Metrics]:
             checked(step)

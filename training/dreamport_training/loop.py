@@ -243,6 +243,7 @@ class Loop:
         for optimiser in learner.optimisers:
             optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        parallel.reshard(self.modules.values())
         parallel.average_gradients(parameters)
         norm = float(parallel.gradient_norm(parameters))
         value = float(loss.detach())
@@ -253,8 +254,8 @@ class Loop:
             )
             raise TrainingError(
                 f"{self.name}: the loss of {learner.name} at step {self.step} is {value:g} and its gradient's "
-                f"norm {norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = 'float32' and "
-                "the same command again"
+                f"norm {norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = 'float32', "
+                "and the same command again"
             )
         scale = min(1.0, CLIP / (norm + 1e-6))
         if scale < 1.0:

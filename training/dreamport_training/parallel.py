@@ -134,14 +134,27 @@ class Parallel:
 
         # It warns of outputs that are views, for whoever changes them in place; no stage does.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
-        # The root too gives its parameters back after every pass: averages are changed between passes.
+        # What learns keeps the root's parameters whole until its backward pass or :meth:`reshard`, as a loss
+        # may use a block's output and not the root's. Averages change between passes: theirs are given back.
+        learns = any(p.requires_grad for p in module.parameters())
         for part in (*blocks, module):
-            shared = fully_shard(part, mesh=self.mesh, reshard_after_forward=True)
+            back = part is not module or not learns
+            shared = fully_shard(part, mesh=self.mesh, reshard_after_forward=back)
             if self.device.type == "cpu":
                 shared.set_force_sum_reduction_for_comms(True)  # Gloo has no average
         for name in methods:
             if hasattr(module, name):
                 register_fsdp_forward_method(module, name)
+
+    def reshard(self, modules: Iterable[nn.Module]) -> None:
+        """Every process holds its own part again, also where a pass without gradient left the parameters
+        whole; before they are changed."""
+        if self.strategy == "fsdp2":
+            from torch.distributed.fsdp import FSDPModule  # noqa: PLC0415
+
+            for module in modules:
+                if isinstance(module, FSDPModule):
+                    module.reshard()
 
     def mean(self, values: Tensor, weights: Tensor | None = None) -> Tensor:
         """A loss whose gradient, averaged over the processes, is that of the mean of all processes'
