@@ -253,8 +253,8 @@ class Loop:
                 f"the checkpoint of step {int(last.name)} is kept" if last else "there is no checkpoint yet"
             )
             raise TrainingError(
-                f"{self.name}: the loss of {learner.name} at step {self.step} is {value:g} and its gradient's "
-                f"norm {norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = 'float32', "
+                f"{self.name}: the loss of {learner.name} at step {self.step} is {value:g} and its "
+                f"gradient's norm {norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = 'float32', "
                 "and the same command again"
             )
         scale = min(1.0, CLIP / (norm + 1e-6))
