@@ -254,8 +254,8 @@ class Loop:
             )
             raise TrainingError(
                 f"{self.name}: the loss of {learner.name} at step {self.step} is {value:g} and its "
-                f"gradient's norm {norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = 'float32', "
-                "and the same command again"
+                f"gradient's norm {norm:g}; {kept}. Give a lower {self.name}.rate or parallel.precision = "
+                "'float32', and the same command again"
             )
         scale = min(1.0, CLIP / (norm + 1e-6))
         if scale < 1.0:
