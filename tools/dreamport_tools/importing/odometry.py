@@ -16,15 +16,27 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamport_tools.importing.tracks import MOST, Chosen, Float64, Grey, Tracks, find_corners, follow
+from dreamport_tools.importing.bundle import adjust
+from dreamport_tools.importing.tracks import (
+    HISTORY,
+    MOST,
+    Chosen,
+    Float64,
+    Grey,
+    Tracks,
+    find_corners,
+    follow,
+)
 from dreamport_tools.importing.two_views import motion_between, pose_from_points, turn_between
 
 How = Literal["first", "points", "turn", "start", "lost"]
 
-FEWEST_CORNERS = 20
+FEWEST_CORNERS = 12
 FEWEST_POINTS = 10
 SURE_POINTS = 60
 START_PARALLAX_RAD = float(np.deg2rad(2.0))
+HELD, ADJUST_EVERY = 3, 2
+"""Poses of a window that stay as they are, and how often the others are put right."""
 SPEEDS = 60
 """So many of the newest steps tell how fast the camera is."""
 TURN_CONFIDENCE, START_CONFIDENCE, AGAIN_CONFIDENCE = 0.8, 0.8, 0.3
@@ -78,6 +90,7 @@ class Odometry:
         self._speeds: list[float] = []
         self._turn = np.eye(3)
         self._waiting: list[_Waiting] = []
+        self._chain = 0  # the first picture that hangs together with the newest by points
 
     @property
     def trajectory(self) -> Trajectory:
@@ -96,6 +109,9 @@ class Odometry:
             self._locate(before)
         self._grey = grey
         self._find_new(grey)
+        self._tracks.remember()
+        if self._how[-1] == "points" and len(self._pose) % ADJUST_EVERY == 0:
+            self._adjust()
         if self._how[-1] in ("first", "lost"):
             self._wait(self._tracks.pixel)
 
@@ -181,6 +197,28 @@ class Odometry:
         self._observe(np.ones(len(tracks), np.bool_))
         return True
 
+    def _adjust(self) -> None:
+        """Put the newest poses and the points they show right together."""
+        tracks = self._tracks
+        count = min(HISTORY, len(self._pose) - self._chain)
+        if count < HELD + 2:
+            return
+        pixel = tracks.history[:, -count:]
+        often = np.isfinite(pixel).all(axis=2).sum(axis=1) >= 3
+        which = np.flatnonzero(tracks.solved & often)
+        if len(which) < FEWEST_CORNERS:
+            return
+        pixel = pixel[which]
+        found = adjust(
+            np.stack(self._pose[-count:]), tracks.point[which], pixel, self._camera, HELD, self._unit
+        )
+        if found is None:
+            return
+        pose, point = found
+        self._pose[-count:] = list(pose)
+        rays = self._rays(pixel.reshape(-1, 2)).reshape(len(which), count, 3)
+        tracks.put(which, point, pose, rays)
+
     def _lose(self) -> None:
         """Nothing can be said of this picture."""
         self._put(self._pose[-1].copy(), 0.0, "lost")
@@ -246,6 +284,7 @@ class Odometry:
         confidence = (AGAIN_CONFIDENCE if again else START_CONFIDENCE) * float(good.mean())
         for waited in waiting[1:]:
             self._settle(waited, base, base @ step, confidence)
+        self._chain = waiting[0].index
         self._put(base @ step, confidence, "start")
         self._waiting = []
         return True

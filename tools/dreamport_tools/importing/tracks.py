@@ -20,6 +20,8 @@ Chosen = NDArray[np.bool_]
 
 MOST = 350
 """Corners that are followed at a time."""
+HISTORY = 9
+"""Newest pictures whose corners are kept."""
 MIN_PARALLAX_RAD = float(np.deg2rad(1.5))
 FARTHEST = 60.0
 """A point farther than so many times the camera's way between its views is not known."""
@@ -37,7 +39,8 @@ class Tracks:
 
     ``number [N]`` names each for good. ``pixel [N, 2]`` where it is now. ``point [N, 3]`` where it is in
     space, if ``solved [N]``. ``normal [N, 3, 3]`` and ``right [N, 3]``: its normal equations. ``first_ray [N,
-    3]`` and ``first_origin [N, 3]``: how it was first seen; ``seen [N]``: in how many pictures.
+    3]`` and ``first_origin [N, 3]``: how it was first seen; ``seen [N]``: in how many pictures. ``history [N,
+    HISTORY, 2]``: where it was in the newest pictures, NaN where it was not.
     """
 
     number: NDArray[np.int64]
@@ -49,6 +52,7 @@ class Tracks:
     first_ray: Float64
     first_origin: Float64
     seen: NDArray[np.int64]
+    history: Float64
 
     @staticmethod
     def at(pixel: Float64, first_number: int = 0) -> Tracks:
@@ -57,6 +61,7 @@ class Tracks:
         return Tracks(
             np.arange(first_number, first_number + n), pixel, np.zeros((n, 3)), np.zeros(n, np.bool_),
             np.zeros((n, 3, 3)), np.zeros((n, 3)), np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n, np.int64),
+            np.full((n, HISTORY, 2), np.nan),
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -76,6 +81,22 @@ class Tracks:
         """Begin anew with these corners: what they show moved, or was seen wrongly."""
         self.solved[which] = False
         self.normal[which], self.right[which], self.seen[which] = 0, 0, 0
+        self.history[which] = np.nan
+
+    def remember(self) -> None:
+        """Keep where the corners are as those of the newest picture."""
+        self.history = np.concatenate([self.history[:, 1:], self.pixel[:, None]], axis=1)
+
+    def put(self, which: NDArray[np.intp], point: Float64, pose: Float64, rays: Float64) -> None:
+        """Take over better points ``[M, 3]`` of the corners ``which [M]``, and begin their equations anew
+        with poses ``[W, 4, 4]`` and rays ``[M, W, 3]`` (NaN: not seen).
+        """
+        world = np.einsum("wij,mwj->mwi", pose[:, :3, :3], rays)
+        seen = np.isfinite(world).all(axis=2)
+        across = np.where(seen[..., None, None], np.eye(3) - world[..., :, None] * world[..., None, :], 0.0)
+        self.normal[which] = across.sum(axis=1)
+        self.right[which] = np.einsum("mwij,wj->mi", across, pose[:, :3, 3])
+        self.point[which] = point
 
     def observe(self, pose: Float64, rays: Float64, which: Chosen) -> None:
         """Add a picture with camera-to-world ``pose [4, 4]`` for the corners ``which``; ``rays [N, 3]``
