@@ -318,5 +318,5 @@ def test_train_and_export_hand_their_options_to_the_training_package(home: Home,
     assert "--frame-rate" in home.run("export", "--help").stdout
     nowhere = tmp_path / "nowhere"
     assert_one_clear_line(
-        home.run("train", nowhere, "--out", tmp_path / "run"), "nowhere", "dreamport capture"
+        home.run("train", nowhere, "--world", "x", "--out", tmp_path / "pack"), "nowhere", "dreamport capture"
     )

@@ -50,7 +50,9 @@ SettingOption = Annotated[
 @trainer.command()
 def train(
     data: Annotated[Path, typer.Argument(help="A data set: dreamport capture, or recorded by an engine.")],
-    world: Annotated[str, typer.Option(help="Name of the world: small letters, digits and '-'.")] = "",
+    world: Annotated[
+        str, typer.Option(help="Name of the world: small letters, digits and '-'; left out, the data set's.")
+    ] = "",
     preset: Annotated[
         str, typer.Option(help=f"One of {', '.join(PRESETS)}; left out, chosen by data and hardware.")
     ] = "",
@@ -80,6 +82,7 @@ def train(
 ) -> None:
     """Train a world from recorded play, stage by stage, and make a pack of it. Ctrl+C saves; the same command
     goes on from there."""
+    world = world or re.sub(r"[^a-z0-9]+", "-", data.resolve().name.lower()).strip("-")[:63]
     _check_names(world, stage, quality)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     folder = run or Path("runs") / world
