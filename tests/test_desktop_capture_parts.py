@@ -17,7 +17,7 @@ from dreamport.episodes.dataset import Dataset
 from dreamport.episodes.layout import DatasetInfo
 from dreamport.episodes.plan import EpisodePlan
 from dreamport.episodes.rows import FrameFacts
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop import keys
 from dreamport_tools.desktop.bindings import DEFAULT, Bindings
 from dreamport_tools.desktop.consent import ask_once
@@ -94,7 +94,7 @@ def test_a_snapshot_of_the_system_mends_what_was_lost_and_says_so() -> None:
     ],
 )
 def test_buttons_that_make_no_sense_are_named(text: str, said: str) -> None:
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(DesktopCaptureError, match=said):
         Bindings.parse(text)
 
 
@@ -110,7 +110,7 @@ def test_buttons_that_make_no_sense_are_named(text: str, said: str) -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_named(changed: dict[str, object], said: str) -> None:
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(DesktopCaptureError, match=said):
         check(DesktopSettings(Path("out"), **changed))  # type: ignore[arg-type]
 
 
@@ -220,13 +220,13 @@ def test_consent_is_asked_once_and_asked_again_when_the_text_changes(tmp_path: P
     def attempt() -> None:
         ask_once(remembered, given=False, ask=ask, now=lambda: datetime(2026, 1, 2, tzinfo=UTC))
 
-    with pytest.raises(CaptureError, match="did not agree"):
+    with pytest.raises(DesktopCaptureError, match="did not agree"):
         attempt()
     attempt()
     attempt()
     assert len(asked) == 2 and "every key" in asked[0]
     remembered.write_text(remembered.read_text().replace('"version": 1', '"version": 0'))
-    with pytest.raises(CaptureError, match="--consent"):
+    with pytest.raises(DesktopCaptureError, match="--consent"):
         ask_once(remembered, given=False, ask=None, now=lambda: datetime.now(UTC))
 
 

@@ -15,6 +15,9 @@ from dreamport.episodes.dataset import Dataset, Episode
 from dreamport_tools.desktop.episode import input_events
 from dreamport_tools.desktop.trial.game import TITLE, read_number
 from dreamport_tools.desktop.trial.trial import wait_until
+from test_capture_disk_full import small_disk
+
+__all__ = ["small_disk"]
 
 START, STOP = ("ControlLeft", "ShiftLeft", "F9"), ("ControlLeft", "ShiftLeft", "F10")
 MARK, DELETE = ("ControlLeft", "ShiftLeft", "F11"), ("ControlLeft", "ShiftLeft", "F12")
@@ -212,6 +215,18 @@ def test_when_the_game_closes_its_window_the_episode_ends(desk: Desk, tmp_path: 
     desk.player.focus(TITLE)
     (episode,) = Dataset(tmp_path / "data")
     assert episode.facts["ended"] == "window closed" and len(episode) >= 6
+
+
+def test_a_full_disk_ends_the_recording_with_a_clear_message_and_keeps_what_was_recorded(
+    desk: Desk, small_disk: Path
+) -> None:
+    recorder = desk.recorder(small_disk / "data", "--fps", "60", "--quality", "100")
+    output, errors = recorder.process.communicate(timeout=60)
+    assert recorder.process.returncode == 2 and output == ""
+    assert "is full" in errors and errors.count("\n") == 1
+    (episode,) = Dataset(small_disk / "data")
+    assert episode.facts["ended"] == "disk full" and len(episode) > 10
+    assert episode.colour(len(episode) - 1).shape == (GAME[1], GAME[0], 3)
 
 
 def test_without_consent_or_without_the_window_nothing_is_recorded(desk: Desk, tmp_path: Path) -> None:

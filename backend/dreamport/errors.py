@@ -50,5 +50,5 @@ class MissingExtraError(DreamportError):
     """A command needs an optional part of the install; the message holds the pip command."""
 
 
-class CaptureError(DreamportError):
+class DesktopCaptureError(DreamportError):
     """The desktop cannot be recorded: no window, no screen, no consent, or a setting that makes no sense."""

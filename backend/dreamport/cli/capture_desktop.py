@@ -17,7 +17,7 @@ import typer
 
 from dreamport.cli.extras import require_extra
 from dreamport.cli.output import console, print_json
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 
 if TYPE_CHECKING:
     from dreamport_tools.desktop.quality import Quality
@@ -134,7 +134,7 @@ def _size(text: str) -> tuple[int, int] | None:
         return None
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
-        raise CaptureError(f"--size {text!r} is not WIDTHxHEIGHT, for example 1280x720")
+        raise DesktopCaptureError(f"--size {text!r} is not WIDTHxHEIGHT, for example 1280x720")
     return int(width), int(height)
 
 

@@ -229,7 +229,7 @@ def disk_errors(place: Path) -> Iterator[None]:
             free = shutil.disk_usage(place if place.exists() else place.parent).free
             raise DiskFullError(
                 f"the disk of the captures folder is full ({free / 1e6:.0f} MB free): delete something, "
-                "or give another folder with --captures"
+                "or record into another folder (dreamport serve --captures)"
             ) from error
         raise DatasetError(
             f"the captures folder cannot be written ({error.strerror}): check its disk and its permissions"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.keys import CONTROL_NAMES
 
 MAX_BUTTONS = 32
@@ -26,29 +26,29 @@ class Bindings:
 
     @staticmethod
     def parse(text: str) -> Bindings:
-        """From ``name=KEY,KEY name=KEY``. Raises ``CaptureError`` for a key unknown or bound twice."""
+        """From ``name=KEY,KEY name=KEY``. Raises ``DesktopCaptureError`` for a key unknown or bound twice."""
         buttons: dict[str, tuple[str, ...]] = {}
         bound: dict[str, str] = {}
         for part in text.split():
             name, equals, keys = part.partition("=")
             if not name or not equals or not keys:
-                raise CaptureError(
+                raise DesktopCaptureError(
                     f"--buttons: {part!r} is not NAME=KEY,KEY, for example forward=KeyW,ArrowUp"
                 )
             for key in keys.split(","):
                 if key not in CONTROL_NAMES:
-                    raise CaptureError(
+                    raise DesktopCaptureError(
                         f"--buttons: no key is called {key!r}; names are those of KeyboardEvent.code, such "
                         "as KeyW, Space, ArrowUp, and MouseLeft, MouseMiddle, MouseRight"
                     )
                 if key in bound:
-                    raise CaptureError(
+                    raise DesktopCaptureError(
                         f"--buttons: {key} is bound to {bound[key]} and to {name}; take one away"
                     )
                 bound[key] = name
             buttons[name] = (*buttons.get(name, ()), *keys.split(","))
         if not 1 <= len(buttons) <= MAX_BUTTONS:
-            raise CaptureError(f"--buttons: {len(buttons)} buttons; an episode has 1 to {MAX_BUTTONS}")
+            raise DesktopCaptureError(f"--buttons: {len(buttons)} buttons; an episode has 1 to {MAX_BUTTONS}")
         return Bindings(tuple(buttons.items()))
 
     @property

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.grid import Clock
 from dreamport_tools.desktop.screen import Screen
 from dreamport_tools.desktop.window import Box, GameWindow, WindowLook
@@ -47,7 +47,7 @@ Found: TypeAlias = Shot | Obstacle
 class Camera:
     """Pictures of one window in ``size`` (width, height); ``None`` takes the window's size of now.
 
-    Raises ``CaptureError`` when the window is not to be seen and no size is given.
+    Raises ``DesktopCaptureError`` when the window is not to be seen and no size is given.
     """
 
     def __init__(
@@ -57,7 +57,9 @@ class Camera:
         if size is None:
             box = window.look().box
             if box is None:
-                raise CaptureError(f"the window {window.title!r} is not to be seen; bring it to the front")
+                raise DesktopCaptureError(
+                    f"the window {window.title!r} is not to be seen; bring it to the front"
+                )
             size = (box.width, box.height)
         self.size = size
 
@@ -72,7 +74,7 @@ class Camera:
         before_ns = self._clock.now_ns()
         try:
             picture = self._screen.grab(look.box)
-        except CaptureError as error:
+        except DesktopCaptureError as error:
             return Obstacle(str(error))
         after_ns = self._clock.now_ns()
         then = self._window.look()

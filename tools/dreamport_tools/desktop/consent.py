@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 
 VERSION = 1
 """Of the text: a changed text is asked about again."""
@@ -27,18 +27,18 @@ def ask_once(
     """Return when the player agrees, now or in an earlier run. ``given``: said on the command line. ``ask``:
     ``None`` where nobody can be asked. ``remembered``: the file that holds the answer.
 
-    Raises ``CaptureError`` when the player does not agree.
+    Raises ``DesktopCaptureError`` when the player does not agree.
     """
     if _agreed(remembered):
         return
     if not given:
         if ask is None:
-            raise CaptureError(
+            raise DesktopCaptureError(
                 "recording needs your consent once, and there is no terminal to ask on: read "
                 "`dreamport capture desktop --help`, then add --consent"
             )
         if not ask(TEXT):
-            raise CaptureError("nothing was recorded, because you did not agree")
+            raise DesktopCaptureError("nothing was recorded, because you did not agree")
     remembered.parent.mkdir(parents=True, exist_ok=True)
     answer = {"version": VERSION, "agreed_at": now().isoformat(), "text": TEXT}
     remembered.write_text(json.dumps(answer, indent=1), encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+import shutil
 import threading
 from array import array
 from bisect import bisect_left
@@ -20,7 +21,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from dreamport.episodes.plan import EpisodePlan
+from dreamport.episodes.plan import EpisodePlan, Progress
 from dreamport.episodes.rows import FrameFacts
 from dreamport.errors import DatasetError
 from dreamport_tools.desktop.events import InputEvent
@@ -50,7 +51,8 @@ _Work: TypeAlias = Callable[[], None]
 class DesktopEpisode:
     """Writes one episode. All methods belong to one thread; none but ``wait`` blocks for the disk.
 
-    ``quality``: of the JPEGs, 1 to 100. Raises ``DatasetError`` when the data set has other settings.
+    ``quality``: of the JPEGs, 1 to 100. ``seconds_left``: what the disk has room for. ``error``: why nothing
+    more is written. Raises ``DatasetError`` when the data set has other settings.
     """
 
     def __init__(self, root: Path, plan: EpisodePlan, *, quality: int) -> None:
@@ -58,6 +60,7 @@ class DesktopEpisode:
 
         self.error: DatasetError | None = None
         self.placed: PlacedEpisode | None = None
+        self.seconds_left: float | None = None
         self._recording = Recording(root, plan)
         self._quality = quality
         self._times: array[int] = array("q")
@@ -152,10 +155,17 @@ class DesktopEpisode:
         while not self._written.wait(SYNC_S):
             try:
                 if self._recording.written.frames != synced:
-                    synced = self._recording.sync().frames
+                    progress = self._recording.sync()
+                    synced = progress.frames
+                    self._look_for_space(progress)
             except DatasetError as error:
                 self.error = self.error or error
                 return
+
+    def _look_for_space(self, progress: Progress) -> None:
+        plan = self._recording.plan
+        a_second = progress.bytes / max(progress.frames, 1) * plan.info.frame_rate
+        self.seconds_left = shutil.disk_usage(self._recording.folder).free / max(a_second, 1.0)
 
 
 def input_events(raw: Sequence[dict[str, object]]) -> list[tuple[int, InputEvent]]:

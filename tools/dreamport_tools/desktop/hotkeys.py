@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.events import InputEvent
 from dreamport_tools.desktop.keys import KEY_NAMES
 
@@ -29,10 +29,10 @@ class Chord:
 
     @staticmethod
     def parse(text: str) -> Chord:
-        """From ``ctrl+shift+F9``. Raises ``CaptureError``."""
+        """From ``ctrl+shift+F9``. Raises ``DesktopCaptureError``."""
         *modifiers, key = text.split("+")
         if key not in KEY_NAMES or not set(modifiers) <= set(MODIFIERS):
-            raise CaptureError(
+            raise DesktopCaptureError(
                 f"--hotkeys: {text!r} is no hot key; write ctrl, shift, alt or meta and a key, "
                 "such as ctrl+shift+F9"
             )
@@ -51,7 +51,9 @@ class HotKeys:
 
     @staticmethod
     def parse(text: str) -> HotKeys:
-        """From ``start=ctrl+shift+F9 stop=...``; what is left out is as usual. Raises ``CaptureError``."""
+        """From ``start=ctrl+shift+F9 stop=...``; what is left out is as usual. Raises
+        ``DesktopCaptureError``.
+        """
         chords: dict[Action, Chord] = {}
         for part in (*DEFAULT.split(), *text.split()):
             name, _, keys = part.partition("=")
@@ -60,9 +62,9 @@ class HotKeys:
                     chords[action] = Chord.parse(keys)
                     break
             else:
-                raise CaptureError(f"--hotkeys: {name!r} is not one of {', '.join(get_args(Action))}")
+                raise DesktopCaptureError(f"--hotkeys: {name!r} is not one of {', '.join(get_args(Action))}")
         if len({*chords.values()}) < len(chords):
-            raise CaptureError("--hotkeys: two actions have the same keys; give each its own")
+            raise DesktopCaptureError("--hotkeys: two actions have the same keys; give each its own")
         return HotKeys(chords)
 
     def take(self, event: InputEvent) -> tuple[Action | None, bool]:

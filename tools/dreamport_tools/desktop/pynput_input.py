@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, Protocol
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop import keys
 from dreamport_tools.desktop.events import InputEvent, Put
 from dreamport_tools.desktop.source import SNAPSHOT_S
@@ -29,13 +29,15 @@ class MouseCounts(Protocol):
 
 
 class PynputInput:
-    """Raises ``CaptureError`` where pynput cannot listen."""
+    """Raises ``DesktopCaptureError`` where pynput cannot listen."""
 
     def __init__(self) -> None:
         try:
             from pynput import keyboard, mouse  # type: ignore[import-untyped]  # noqa: PLC0415
         except ImportError as error:
-            raise CaptureError(f"pynput cannot listen here ({' '.join(str(error).split())})") from error
+            raise DesktopCaptureError(
+                f"pynput cannot listen here ({' '.join(str(error).split())})"
+            ) from error
         self._keyboard_module, self._mouse_module = keyboard, mouse
         self._counts = _mouse_counts()
         self.keys = f"pynput {keyboard.Listener.__module__.rpartition('.')[2].strip('_')}"

@@ -14,6 +14,7 @@ from dreamport_tools.desktop.grid import SECOND_NS
 
 WINDOW_NS = 2 * SECOND_NS
 IDLE_NS = 5 * SECOND_NS
+LOW_SPACE_S = 120.0
 DARK = 8
 """A picture whose brightest sample is below this (of 255) is black."""
 
@@ -31,6 +32,7 @@ class Quality:
     redacted: int = 0
     repairs: int = 0
     deleted: int = 0
+    seconds_left: float | None = None
     episodes: int = 0
     idle_ns: int = 0
     recorded_ns: int = 0
@@ -81,6 +83,10 @@ class Quality:
         """Events a second, of the last two seconds."""
         return len(self._input_times) * SECOND_NS / WINDOW_NS
 
+    @property
+    def _is_full_soon(self) -> bool:
+        return self.seconds_left is not None and self.seconds_left < LOW_SPACE_S
+
     def line(self) -> str:
         """For people, one line."""
         parts = [
@@ -93,6 +99,7 @@ class Quality:
             *([f"{self.marks} marks"] if self.marks else []),
             *([f"{self.deleted} deletions"] if self.deleted else []),
             *([f"{self.redacted} redacted"] if self.redacted else []),
+            *([f"DISK FULL IN {self.seconds_left:.0f} s"] if self._is_full_soon else []),
             *([self.remark] if self.remark else []),
         ]
         return " | ".join(parts)

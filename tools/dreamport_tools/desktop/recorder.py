@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dreamport.episodes.rows import FrameFacts
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.bindings import Bindings
 from dreamport_tools.desktop.camera import Camera, Obstacle, Shot
 from dreamport_tools.desktop.controls import HeldControls
@@ -94,7 +94,9 @@ class Recorder:
         self.quality = Quality()
 
     def run(self) -> Summary:
-        """Record. Raises ``CaptureError`` and ``DatasetError``; what was recorded by then is an episode."""
+        """Record. Raises ``DesktopCaptureError`` and ``DatasetError``; what was recorded by then is an
+        episode.
+        """
         self._desktop.input.start(self._inbox.append)
         grid = Grid(self._clock.now_ns(), self._settings.fps)
         try:
@@ -108,9 +110,9 @@ class Recorder:
                 self._tell(self.quality)
         finally:
             self._finish(self._ending or "finished")
+            placed = [running.episode.wait() for running in self._done]
             if self._window is not None:
                 self._window.close()
-        placed = [running.episode.wait() for running in self._done]
         for running in self._done:
             if running.episode.error is not None:
                 raise running.episode.error
@@ -185,6 +187,7 @@ class Recorder:
         since_ns = 0 if first or running.gap else round((lost + 1) * SECOND_NS / self._settings.fps)
         done = sum(event.kind != "held" for event in events)
         self.quality.frame(shot.before_ns, done, shot.picture, since_ns)
+        self.quality.seconds_left = running.episode.seconds_left
         running.number, running.next_index, running.ended_ns = shot.number, facts.index + 1, shot.before_ns
         running.gap = False
 
@@ -230,7 +233,7 @@ class Recorder:
             self._forget_events()
             try:
                 self._begin()
-            except CaptureError as error:
+            except DesktopCaptureError as error:
                 self.quality.state = f"cannot start: {error}"
         elif action == "stop" and self._now is not None:
             self._finish("finished")

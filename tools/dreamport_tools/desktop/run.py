@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from dreamport.errors import CaptureError, DatasetError
+from dreamport.errors import DatasetError, DesktopCaptureError
 from dreamport_tools.desktop.bindings import Bindings
 from dreamport_tools.desktop.grid import Clock
 from dreamport_tools.desktop.hotkeys import HotKeys
@@ -28,7 +28,7 @@ def record_desktop(
     """Record until ``stop`` is set, or the settings or the player end it. ``say``: what people should know at
     the start. What an earlier run left unfinished becomes an episode first.
 
-    Raises ``CaptureError`` and ``DatasetError``; what was recorded until then is kept.
+    Raises ``DesktopCaptureError`` and ``DatasetError``; what was recorded until then is kept.
     """
     check(settings)
     _recover(settings, say)
@@ -36,13 +36,14 @@ def record_desktop(
     try:
         for name, value in desktop.backends().items():
             say(f"{name}: {value}")
+        say(f"hot keys: {HotKeys.parse(settings.hot_keys).describe()}")
         return Recorder(settings, desktop, open_window, clock, wall, stop, tell).run()
     finally:
         desktop.close()
 
 
 def check(settings: DesktopSettings) -> None:
-    """Raises ``CaptureError`` for settings that make no sense."""
+    """Raises ``DesktopCaptureError`` for settings that make no sense."""
     Bindings.parse(settings.buttons)
     HotKeys.parse(settings.hot_keys)
     limits = (
@@ -54,9 +55,11 @@ def check(settings: DesktopSettings) -> None:
     )
     for name, value, least, most in limits:
         if not least <= value <= most:
-            raise CaptureError(f"{name} {value:g} is not between {least:g} and {most:g}")
+            raise DesktopCaptureError(f"{name} {value:g} is not between {least:g} and {most:g}")
     if settings.size is not None and not all(16 <= side <= 4096 for side in settings.size):
-        raise CaptureError(f"--size {settings.size[0]}x{settings.size[1]}: each side is 16 to 4096 pixels")
+        raise DesktopCaptureError(
+            f"--size {settings.size[0]}x{settings.size[1]}: each side is 16 to 4096 pixels"
+        )
 
 
 def _recover(settings: DesktopSettings, say: Callable[[str], None]) -> None:

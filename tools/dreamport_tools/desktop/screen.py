@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.window import Box
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Screen:
         self.backend = f"mss {mss.__version__} {implementation}"
 
     def grab(self, box: Box) -> NDArray[np.uint8]:
-        """Pixels of the box, BGRA ``[H, W, 4]``. Raises ``CaptureError``."""
+        """Pixels of the box, BGRA ``[H, W, 4]``. Raises ``DesktopCaptureError``."""
         area = {"left": box.left, "top": box.top, "width": box.width, "height": box.height}
         try:
             shot = self._mss.grab(area)
@@ -37,7 +37,7 @@ class Screen:
             try:
                 shot = self._mss.grab(area)
             except self._failures as error:
-                raise CaptureError(f"the window cannot be grabbed ({error})") from error
+                raise DesktopCaptureError(f"the window cannot be grabbed ({error})") from error
         return np.frombuffer(shot.raw, np.uint8).reshape(shot.height, shot.width, 4)
 
     def _open(self) -> MSS:
@@ -46,7 +46,7 @@ class Screen:
         try:
             return mss.MSS()
         except self._failures as error:
-            raise CaptureError(
+            raise DesktopCaptureError(
                 f"the screen cannot be read ({error}); on Linux an X server must run and DISPLAY name it"
             ) from error
 

@@ -21,7 +21,7 @@ class InputSource(Protocol):
     mouse: str
 
     def start(self, put: Put) -> None:
-        """Begin. Raises ``CaptureError`` when the system does not let it."""
+        """Begin. Raises ``DesktopCaptureError`` when the system does not let it."""
         ...
 
     def snapshot(self) -> None:

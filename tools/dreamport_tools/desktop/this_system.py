@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.screen import Screen
 from dreamport_tools.desktop.settings import DesktopSettings, InputChoice
 from dreamport_tools.desktop.source import InputSource
@@ -39,9 +39,9 @@ class Desktop:
 
 
 def open_desktop(settings: DesktopSettings) -> Desktop:
-    """Raises ``CaptureError`` when screen or input cannot be read."""
+    """Raises ``DesktopCaptureError`` when screen or input cannot be read."""
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-        raise CaptureError(
+        raise DesktopCaptureError(
             "no X server is named by DISPLAY; under Wayland start the game through XWayland, and this "
             "command with its DISPLAY"
         )
@@ -55,7 +55,7 @@ def open_desktop(settings: DesktopSettings) -> Desktop:
 
 def open_window(title: str) -> GameWindow:
     """The game's window, by a part of its title; empty: the one that has the keyboard. Raises
-    ``CaptureError``.
+    ``DesktopCaptureError``.
     """
     if sys.platform == "win32":
         from dreamport_tools.desktop.windows.window import WindowsWindow  # noqa: PLC0415
@@ -71,7 +71,7 @@ def open_window(title: str) -> GameWindow:
 
 
 def open_input(choice: InputChoice) -> InputSource:
-    """The best source there is, or the one that is named. Raises ``CaptureError``."""
+    """The best source there is, or the one that is named. Raises ``DesktopCaptureError``."""
     if sys.platform.startswith("linux") and choice in ("auto", "xinput2"):
         from dreamport_tools.desktop.evdev_mouse import EvdevMouse, readable_mice  # noqa: PLC0415
         from dreamport_tools.desktop.x11.input import XInput2  # noqa: PLC0415
@@ -80,7 +80,7 @@ def open_input(choice: InputChoice) -> InputSource:
         mice = readable_mice(source.pointers()) if choice == "auto" else []
         return EvdevMouse(source, mice) if mice else source
     if choice == "xinput2":
-        raise CaptureError("xinput2 is of X servers; leave --input out")
+        raise DesktopCaptureError("xinput2 is of X servers; leave --input out")
     from dreamport_tools.desktop.pynput_input import PynputInput  # noqa: PLC0415
 
     return PynputInput()
@@ -100,5 +100,5 @@ def open_text_fields() -> TextFields:
         from dreamport_tools.desktop.x11.text_fields import AtSpiTextFields  # noqa: PLC0415
 
         return AtSpiTextFields()
-    except CaptureError as error:
+    except DesktopCaptureError as error:
         return NoTextFields(str(error))

@@ -11,7 +11,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.events import InputEvent, Put
 
 _START_S = 5.0
@@ -29,11 +29,11 @@ class QuartzMouse:
         self._thread: threading.Thread | None = None
 
     def start(self, put: Put) -> None:
-        """Begin. Raises ``CaptureError`` when macOS refuses."""
+        """Begin. Raises ``DesktopCaptureError`` when macOS refuses."""
         self._thread = threading.Thread(target=self._run, args=(put,), name="quartz", daemon=True)
         self._thread.start()
         if not self._ready.wait(_START_S) or self._loop is None:
-            raise CaptureError(
+            raise DesktopCaptureError(
                 "macOS does not let this terminal see the mouse: allow it in System Settings, Privacy & "
                 "Security, Input Monitoring, then start it again"
             )

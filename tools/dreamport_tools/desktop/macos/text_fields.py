@@ -10,7 +10,7 @@ import threading
 from importlib import import_module
 from typing import Any
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.window import Box
 
 _ROLES = frozenset({"AXTextField", "AXTextArea", "AXComboBox", "AXSearchField"})
@@ -18,14 +18,14 @@ _LOOK_S = 0.1
 
 
 class MacTextFields:
-    """Asks ten times a second, from its own thread. Raises ``CaptureError`` without the permission."""
+    """Asks ten times a second, from its own thread. Raises ``DesktopCaptureError`` without the permission."""
 
     backend = "accessibility api"
 
     def __init__(self) -> None:
         self._api: Any = import_module("ApplicationServices")
         if not self._api.AXIsProcessTrusted():
-            raise CaptureError("this terminal has not the permission Accessibility")
+            raise DesktopCaptureError("this terminal has not the permission Accessibility")
         self._system = self._api.AXUIElementCreateSystemWide()
         self._boxes: tuple[Box, ...] | None = None
         self._end = threading.Event()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.window import Box, WindowLook
 
 _NORMAL_LAYER = 0
@@ -19,14 +19,15 @@ class MacWindow:
     """The largest window whose title, or whose program's name, holds ``title``; empty: the frontmost
     program's.
 
-    Raises ``CaptureError`` when there is none, or when macOS does not let this program record the screen.
+    Raises ``DesktopCaptureError`` when there is none, or when macOS does not let this program record the
+    screen.
     """
 
     def __init__(self, title: str) -> None:
         self._quartz: Any = import_module("Quartz")
         self._appkit: Any = import_module("AppKit")
         if not self._quartz.CGPreflightScreenCaptureAccess():
-            raise CaptureError(
+            raise DesktopCaptureError(
                 "macOS does not let this terminal record the screen: allow it in System Settings, Privacy & "
                 "Security, Screen & System Audio Recording, and Input Monitoring, then start it again"
             )
@@ -38,7 +39,9 @@ class MacWindow:
         ]  # fmt: skip
         if not found:
             titles = ", ".join(sorted({each["title"] for each in shown}))
-            raise CaptureError(f"no window on the screen has {title!r} in its title; there are: {titles}")
+            raise DesktopCaptureError(
+                f"no window on the screen has {title!r} in its title; there are: {titles}"
+            )
         best = max(found, key=lambda each: each["box"].width * each["box"].height)
         self._number, self.pid, self.title = best["number"], best["pid"], best["title"]
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 
 START_S = 20.0
 
@@ -15,7 +15,7 @@ START_S = 20.0
 @contextmanager
 def running_display(size: tuple[int, int]) -> Iterator[str]:
     """Xvfb with a screen of that size, on a display number that was free; gives its name for ``DISPLAY``.
-    Raises ``CaptureError`` when there is no Xvfb.
+    Raises ``DesktopCaptureError`` when there is no Xvfb.
     """
     reading, writing = os.pipe()
     screen = f"{size[0]}x{size[1]}x24"
@@ -23,14 +23,14 @@ def running_display(size: tuple[int, int]) -> Iterator[str]:
     try:
         server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     except FileNotFoundError as error:
-        raise CaptureError("Xvfb is not installed: install the package xvfb") from error
+        raise DesktopCaptureError("Xvfb is not installed: install the package xvfb") from error
     finally:
         os.close(writing)
     try:
         with os.fdopen(reading) as told:
             number = told.readline().strip()  # comes when the server takes clients, ends when it ends
         if not number:
-            raise CaptureError("Xvfb did not start")
+            raise DesktopCaptureError("Xvfb did not start")
         yield f":{number}"
     finally:
         server.terminate()

@@ -18,7 +18,7 @@ import psutil
 
 from dreamport.episodes.dataset import Dataset, Episode
 from dreamport.episodes.layout import RECORDINGS
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.bindings import Bindings
 from dreamport_tools.desktop.controls import HeldControls
 from dreamport_tools.desktop.episode import input_events
@@ -48,11 +48,11 @@ class Trial:
 
 
 def wait_until(what: str, there: Callable[[], bool], seconds: float = WAIT_S) -> None:
-    """Look again and again. Raises ``CaptureError`` when it does not come to be."""
+    """Look again and again. Raises ``DesktopCaptureError`` when it does not come to be."""
     until = time.monotonic() + seconds
     while not there():
         if time.monotonic() > until:
-            raise CaptureError(f"{what}: not within {seconds:g} s")
+            raise DesktopCaptureError(f"{what}: not within {seconds:g} s")
         time.sleep(POLL_S)
 
 
@@ -79,7 +79,7 @@ def is_recording(out: Path) -> bool:
 
 
 def run_trial(folder: Path, trial: Trial) -> dict[str, Any]:
-    """One trial with its files in ``folder``; the figures. Raises ``CaptureError``."""
+    """One trial with its files in ``folder``; the figures. Raises ``DesktopCaptureError``."""
     out, log = folder / "data", folder / "game.jsonl"
     with running_display(trial.size) as display, running_game(display, log, trial.size) as game:
         player = Player(display)
@@ -99,7 +99,7 @@ def run_trial(folder: Path, trial: Trial) -> dict[str, Any]:
             player.close()
             told, _ = recorder.communicate(timeout=trial.seconds + WAIT_S)
         if recorder.returncode != 0:
-            raise CaptureError(f"the recorder ended with exit code {recorder.returncode}")
+            raise DesktopCaptureError(f"the recorder ended with exit code {recorder.returncode}")
     summary = json.loads(told)
     episode = Dataset(out)[summary["episodes"][-1]]
     received = [json.loads(line) for line in log.read_text().splitlines()][1:]

@@ -11,7 +11,7 @@ import threading
 import time
 from ctypes import wintypes
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.events import InputEvent, Put
 from dreamport_tools.desktop.windows import library
 
@@ -55,11 +55,11 @@ class RawInputMouse:
         self._failure = ""
 
     def start(self, put: Put) -> None:
-        """Begin. Raises ``CaptureError`` when Windows refuses."""
+        """Begin. Raises ``DesktopCaptureError`` when Windows refuses."""
         self._thread = threading.Thread(target=self._run, args=(put,), name="raw input", daemon=True)
         self._thread.start()
         if not self._ready.wait(_START_S) or self._failure:
-            raise CaptureError(f"Raw Input cannot be read: {self._failure or 'no answer'}")
+            raise DesktopCaptureError(f"Raw Input cannot be read: {self._failure or 'no answer'}")
 
     def close(self) -> None:
         """Stop."""

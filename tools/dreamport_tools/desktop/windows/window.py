@@ -9,7 +9,7 @@ import ctypes
 from ctypes import wintypes
 from typing import Any
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.window import Box, WindowLook
 from dreamport_tools.desktop.windows import library
 
@@ -23,7 +23,7 @@ _MOST_WINDOWS = 1000
 class WindowsWindow:
     """The largest visible window whose title holds ``title``; empty: the one that has the keyboard now.
 
-    Raises ``CaptureError`` when there is none.
+    Raises ``DesktopCaptureError`` when there is none.
     """
 
     def __init__(self, title: str) -> None:
@@ -103,7 +103,7 @@ class WindowsWindow:
         found = [window for window in visible if title.lower() in self._title(window).lower()]
         if not found:
             titles = ", ".join(sorted({self._title(window) for window in visible}))
-            raise CaptureError(
+            raise DesktopCaptureError(
                 f"no window on the screen has {title!r} in its title; there are: {titles or 'none'}"
             )
         return max(found, key=lambda window: self._content(window).width * self._content(window).height)

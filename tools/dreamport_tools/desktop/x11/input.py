@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop import keys
 from dreamport_tools.desktop.events import InputEvent, Put
 from dreamport_tools.desktop.source import SNAPSHOT_S
@@ -50,10 +50,12 @@ class XInput2:
         try:
             self._display: Any = Display()
         except DisplayError as error:
-            raise CaptureError(f"no X server can be reached ({error}); set DISPLAY") from error
+            raise DesktopCaptureError(f"no X server can be reached ({error}); set DISPLAY") from error
         for extension in (ge.extname, xinput.extname):
             if not self._display.has_extension(extension):
-                raise CaptureError(f"this X server lacks the extension {extension!r}; use --input pynput")
+                raise DesktopCaptureError(
+                    f"this X server lacks the extension {extension!r}; use --input pynput"
+                )
         # Up to 2.0, which is what python-xlib asks for, a pointer grab keeps raw events from everybody else.
         opcode = self._display.display.get_extension_major(xinput.extname)
         xinput.XIQueryVersion(display=self._display.display, opcode=opcode, major_version=2, minor_version=2)

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.window import Box
 
 _REGISTRY, _REGISTRY_PATH = "org.a11y.atspi.Registry", "/org/a11y/atspi/registry"
@@ -30,8 +30,8 @@ Element = tuple[str, str]
 
 
 class AtSpiTextFields:
-    """Watches the focus of every program that speaks AT-SPI. Raises ``CaptureError`` where AT-SPI does not
-    run.
+    """Watches the focus of every program that speaks AT-SPI. Raises ``DesktopCaptureError`` where AT-SPI does
+    not run.
     """
 
     backend = "at-spi"
@@ -40,9 +40,9 @@ class AtSpiTextFields:
         try:
             from jeepney.io.blocking import open_dbus_connection  # type: ignore[import-untyped]  # noqa: PLC0415
         except ImportError as error:
-            raise CaptureError("the Python package jeepney is not installed") from error
+            raise DesktopCaptureError("the Python package jeepney is not installed") from error
         if "DBUS_SESSION_BUS_ADDRESS" not in os.environ:
-            raise CaptureError("no session bus (DBUS_SESSION_BUS_ADDRESS)")
+            raise DesktopCaptureError("no session bus (DBUS_SESSION_BUS_ADDRESS)")
         try:
             with contextlib.closing(open_dbus_connection("SESSION")) as session:
                 self._bus: Any = session
@@ -50,7 +50,7 @@ class AtSpiTextFields:
             self._bus = open_dbus_connection(address)
             self._subscribe()
         except (OSError, KeyError, StopIteration, _Refused) as error:
-            raise CaptureError(f"AT-SPI does not run here ({error!r})") from error
+            raise DesktopCaptureError(f"AT-SPI does not run here ({error!r})") from error
         self._field: Element | None = None
         self._boxes: tuple[Box, ...] | None = None
         with contextlib.suppress(_Refused, OSError):

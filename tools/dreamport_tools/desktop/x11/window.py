@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from dreamport.errors import CaptureError
+from dreamport.errors import DesktopCaptureError
 from dreamport_tools.desktop.window import Box, WindowLook
 
 _DIRTY = frozenset({"ConfigureNotify", "MapNotify", "UnmapNotify", "DestroyNotify", "ReparentNotify",
@@ -17,7 +17,7 @@ _POINTER_ROOT = 1
 class X11Window:
     """The largest window whose title holds ``title``; empty: the one that has the keyboard now.
 
-    Raises ``CaptureError`` when there is none.
+    Raises ``DesktopCaptureError`` when there is none.
     """
 
     def __init__(self, title: str) -> None:
@@ -29,7 +29,7 @@ class X11Window:
         try:
             self._display: Any = Display()
         except DisplayError as error:
-            raise CaptureError(f"no X server can be reached ({error}); set DISPLAY") from error
+            raise DesktopCaptureError(f"no X server can be reached ({error}); set DISPLAY") from error
         self._display.set_error_handler(lambda *_: None)  # a window that is gone is found out by its answers
         screen = self._display.screen()
         self._root: Any = screen.root
@@ -130,7 +130,7 @@ class X11Window:
             if isinstance(focus, int) or focus.id == self._root.id:
                 focus = self._root.query_pointer().child
             if isinstance(focus, int):
-                raise CaptureError(
+                raise DesktopCaptureError(
                     "no window has the keyboard; click into the game, or name it with --window"
                 )
             return focus
@@ -142,7 +142,7 @@ class X11Window:
                 found[name] = (size.width * size.height, window)
         if not found:
             titles = sorted({name for window in self._visible(self._root) if (name := self._title(window))})
-            raise CaptureError(
+            raise DesktopCaptureError(
                 f"no window on the screen has {title!r} in its title; there are: "
                 f"{', '.join(titles) or 'none'}"
             )
