@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from dreamport.cli.main import build_app
 from dreamport.episodes.dataset import Dataset
+from dreamport.episodes.locks import FileLock
 from dreamport.episodes.writer import EpisodeWriter
 from dreamport.errors import DatasetError, DiskFullError
 from dreamport_tools.importing.agreement import agreement
@@ -198,6 +199,16 @@ def test_a_full_disk_keeps_what_was_imported_and_says_how_to_go_on(
     reports = imported(tmp_path / "data", paths)
     assert [report.before for report in reports] == [True, False]
     assert len(Dataset(tmp_path / "data")) == 2
+
+
+def test_two_imports_do_not_work_in_one_data_set(tmp_path: Path, walked: list[Picture]) -> None:
+    path = write_film(tmp_path / "film.mkv", walked[:30])
+    imported(tmp_path / "data", [path])
+    with (
+        FileLock(tmp_path / "data/meta/import.lock").take(),
+        pytest.raises(DatasetError, match="another import is at work"),
+    ):
+        imported(tmp_path / "data", [path])
 
 
 def test_damaged_videos_are_named_and_the_rest_is_imported(tmp_path: Path, walked: list[Picture]) -> None:

@@ -23,8 +23,8 @@ def adjust(
     ``pixel [N, W, 2]`` (NaN: not). The first ``fixed`` poses, two at least, stay: they hold the axes and
     the unit of length. ``unit``: pixels that count as one. ``None`` when it does not get better.
     """
-    seen = np.isfinite(pixel).all(axis=2)
-    view = np.linalg.inv(pose)
+    seen: Chosen = np.asarray(np.isfinite(pixel).all(axis=2))
+    view: Float64 = np.asarray(np.linalg.inv(pose), np.float64)
     free = len(pose) - fixed
     best = _cost(view, point, pixel, seen, camera, unit)
     begin = best

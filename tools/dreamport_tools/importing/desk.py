@@ -19,10 +19,11 @@ from typing import Any, Protocol
 
 from dreamport.episodes.dataset import Dataset
 from dreamport.episodes.layout import DatasetInfo, create_dataset, discard_unfinished
+from dreamport.episodes.locks import FileLock, FileLocked
 from dreamport.episodes.writer import EpisodeFacts, EpisodeWriter
 from dreamport.errors import DatasetError, DiskFullError
 
-JOURNAL = "import.jsonl"
+JOURNAL, LOCK = "import.jsonl", "import.lock"
 SEEDS = 2**31
 READ_BYTES = 1 << 20
 
@@ -105,84 +106,100 @@ def import_items(
 ) -> list[ItemReport]:
     """Import ``items`` into the data set at ``root``, which is made or continued.
 
-    Raises ``DatasetError`` when one with other settings is there, ``DiskFullError`` when the disk is full:
-    what was imported before stays, and the same call goes on there.
+    Raises ``DatasetError`` when one with other settings is there, or another import is at work in it;
+    ``DiskFullError`` when the disk is full: what was imported before stays, and the same call goes on there.
     """
     create_dataset(root, info)
-    discard_unfinished(root)
-    done = _read_journal(root)
-    reports = []
-    for item in items:
+    try:
+        lock = FileLock(root / "meta" / LOCK).take()
+    except FileLocked:
+        raise DatasetError(
+            f"another import is at work in {root}; wait for it, or give another folder"
+        ) from None
+    with lock:
+        discard_unfinished(root)
+        desk = _Desk(root, info, split, progress)
+        return [desk.take(item) for item in items]
+
+
+class _Desk:
+    """Takes items, one after the other; knows what the data set holds already."""
+
+    def __init__(self, root: Path, info: DatasetInfo, split: str, progress: Progress) -> None:
+        self._root, self._info, self._split, self._progress = root, info, split, progress
+        self._done = _read_journal(root)
+        data = Dataset(root)
+        self._there = {
+            str(row["episode_id"]): int(row["episode_index"]) for row in data.rows() if row.get("episode_id")
+        }
+        self._next = data.next_index()
+
+    def take(self, item: Item) -> ItemReport:
+        """Import an item, if it is not there already."""
         try:
-            report = _import_item(root, info, item, done, split, progress)
+            digest = item.digest()
+            return self._before(item, digest) if digest in self._done else self._import(item, digest)
+        except FileNotFoundError as error:
+            return ItemReport(item.name, error=f"{item.name}: {error.filename} is missing; copy it again")
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
             raise DiskFullError(
-                f"the disk is full: {item.name} could not be imported whole. What was imported before "
-                "it is kept "
-                f"in {root}; make room and give the same command again"
+                f"the disk is full: {item.name} could not be imported whole. What was imported before it is "
+                f"kept in {self._root}; make room and give the same command again"
             ) from error
-        reports.append(report)
-    return reports
 
-
-def _import_item(
-    root: Path, info: DatasetInfo, item: Item, done: dict[str, dict[str, Any]], split: str, progress: Progress
-) -> ItemReport:
-    try:
-        digest = item.digest()
-    except FileNotFoundError as error:
-        return ItemReport(item.name, error=f"{item.name}: {error.filename} is missing")
-    if digest in done:
-        earlier = done[digest]
+    def _before(self, item: Item, digest: str) -> ItemReport:
+        earlier = self._done[digest]
         outcomes = tuple(
             Outcome(each["part"], each["episode"], tuple(each["reasons"]), each["failed"])
             for each in earlier["outcomes"]
         )
         return ItemReport(item.name, outcomes, tuple(earlier["notes"]), before=True)
-    there = {
-        row["episode_id"]: int(row["episode_index"]) for row in Dataset(root).rows() if row.get("episode_id")
-    }
-    found: list[Outcome] = []
-    try:
-        for part in item.parts(progress):
-            found.append(_import_part(root, info, item, digest, part, there, split))
-    except DatasetError as error:
-        return ItemReport(item.name, tuple(found), tuple(item.notes()), error=str(error))
-    report = ItemReport(item.name, tuple(found), tuple(item.notes()))
-    # What failed is not written down as done: a file that was copied again deserves another look.
-    if not report.failed:
-        done[digest] = asdict(report)
-        _append_journal(root, {"digest": digest, **asdict(report)})
-    return report
 
+    def _import(self, item: Item, digest: str) -> ItemReport:
+        found: list[Outcome] = []
+        try:
+            for part in item.parts(self._progress):
+                found.append(self._import_part(item, digest, part))
+        except DatasetError as error:
+            return ItemReport(item.name, tuple(found), tuple(item.notes()), error=str(error))
+        report = ItemReport(item.name, tuple(found), tuple(item.notes()))
+        # What failed is not written down as done: a file that was copied again deserves another look.
+        if not report.failed:
+            self._done[digest] = asdict(report)
+            _append_journal(self._root, {"digest": digest, **asdict(report)})
+        return report
 
-def _import_part(
-    root: Path, info: DatasetInfo, item: Item, digest: str, part: Part, there: Mapping[str, int], split: str
-) -> Outcome:
-    name = f"{digest[:16]}/{part.name}"
-    if name in there:
-        return Outcome(part.name, there[name])
-    if part.reasons:
-        return Outcome(part.name, reasons=part.reasons)
-    facts = EpisodeFacts(
-        episode_id=name,
-        session=f"{Path(item.name).name} {digest[:8]}",
-        ended="imported",
-        tags={"imported_from": item.name, "part": part.name, **part.tags},
-    )
-    index = Dataset(root).next_index()
-    # One seed an item: nothing of one video, or clip, is in two splits.
-    seed = int(digest[:12], 16) % SEEDS
-    try:
-        with EpisodeWriter(root, info, index, seed=seed, split=split, facts=facts) as writer:
-            writer.raw({"imported_from": item.name, "sha256": digest, "part": part.name, **part.tags})
-            part.write(writer)
-            writer.finish()
-    except DatasetError as error:
-        return Outcome(part.name, reasons=(str(error),), failed=True)
-    return Outcome(part.name, index)
+    def _import_part(self, item: Item, digest: str, part: Part) -> Outcome:
+        name = f"{digest[:16]}/{part.name}"
+        if name in self._there:
+            return Outcome(part.name, self._there[name])
+        if part.reasons:
+            return Outcome(part.name, reasons=part.reasons)
+        facts = EpisodeFacts(
+            episode_id=name,
+            session=f"{Path(item.name).name} {digest[:8]}",
+            ended="imported",
+            tags={"imported_from": item.name, "part": part.name, **part.tags},
+        )
+        # One seed an item: nothing of one video, or clip, is in two splits.
+        seed = int(digest[:12], 16) % SEEDS
+        index = self._next
+        try:
+            with EpisodeWriter(
+                self._root, self._info, index, seed=seed, split=self._split, facts=facts
+            ) as writer:
+                writer.raw({"imported_from": item.name, "sha256": digest, "part": part.name, **part.tags})
+                part.write(writer)
+                writer.finish()
+        except DiskFullError:
+            raise
+        except DatasetError as error:
+            return Outcome(part.name, reasons=(str(error),), failed=True)
+        self._there[name] = index
+        self._next += 1
+        return Outcome(part.name, index)
 
 
 def _read_journal(root: Path) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +72,7 @@ class LeRobotImport:
         pitch: str | None = None,
     ) -> None:
         self.source = LeRobotSource(root, camera)
+        self._digests: dict[Path, str] = {}
         if pose is not None and pose not in self.source.features:
             raise DatasetError(
                 f"{root} has no feature {pose!r}; it has {', '.join(self.source.features)} (--pose)"
@@ -109,19 +111,25 @@ class LeRobotImport:
         """An item an episode."""
         return [LeRobotItem(self, episode) for episode in self.source.episodes()]
 
+    def digest_of_rows(self, path: Path) -> str:
+        """Of a file of rows, which many episodes may share."""
+        if path not in self._digests:
+            self._digests[path] = digest_of(path)
+        return self._digests[path]
+
     def _binary(self) -> dict[str, Chosen]:
         """Of every action feature, which columns are only ever 0 or 1."""
         source = self.source
         names = [name for name in source.features if name == ACTIONS or name.startswith(f"{ACTIONS}.")]
         found: dict[str, Chosen] = {}
-        for episode in source.episodes():
+        for path in sorted({episode.data for episode in source.episodes()}):
             try:
-                table = source.table(episode)
+                table = source.read(path, path.name, names)
                 for name in names:
-                    values = source.column(table, name, source.label(episode))
+                    values = source.column(table, name, path.name)
                     only: Chosen = np.asarray(np.isin(values, (0.0, 1.0)).all(axis=0))
                     found[name] = np.asarray(only & found[name]) if name in found else only
-            except (DatasetError, ValueError):  # its own import says what is wrong with it
+            except (DatasetError, ValueError):  # the import of its episodes says what is wrong with it
                 continue
         return found
 
@@ -141,7 +149,7 @@ class LeRobotItem:
         film = self._episode.film
         facts = [self._episode.index, self._episode.length, self._source.camera, self._episode.begins]
         facts += [film.stat().st_size] if film is not None and film.exists() else []
-        return digest_of(self._episode.data, also=repr(facts))
+        return sha256((self._whole.digest_of_rows(self._episode.data) + repr(facts)).encode()).hexdigest()
 
     def notes(self) -> list[str]:
         """What is wrong with it, and what was made of that."""

@@ -88,17 +88,24 @@ class LeRobotSource:
 
     def table(self, episode: SourceEpisode) -> pa.Table:
         """Its rows, in order. Raises ``DatasetError`` when they cannot be read."""
-        try:
-            table = pq.read_table(episode.data, filters=[("episode_index", "==", episode.index)])
-        except FileNotFoundError:
-            raise DatasetError(
-                f"{self.label(episode)}: {episode.data.name} is missing; copy it again"
-            ) from None
-        except (pa.ArrowException, OSError) as error:
-            raise DatasetError(
-                f"{self.label(episode)}: {episode.data.name} cannot be read ({error}); copy it again"
-            ) from error
+        only = [("episode_index", "==", episode.index)]
+        table = self.read(episode.data, f"{self.label(episode)}: {episode.data.name}", None, only)
         return table.sort_by("frame_index") if "frame_index" in table.column_names else table
+
+    def read(
+        self,
+        path: Path,
+        name: str,
+        columns: list[str] | None = None,
+        only: list[tuple[str, str, int]] | None = None,
+    ) -> pa.Table:
+        """A file of rows, or some of it. Raises ``DatasetError`` with ``name`` when it cannot be read."""
+        try:
+            return pq.read_table(path, columns=columns, filters=only)
+        except FileNotFoundError:
+            raise DatasetError(f"{name} is missing; copy it again") from None
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{name} cannot be read ({error}); copy it again") from error
 
     def column(self, table: pa.Table, name: str, at: str) -> Float64:
         """A numeric feature ``[T, D]`` of a table. Raises ``DatasetError`` when it is none."""
