@@ -16,7 +16,7 @@ from typing import Any
 import requires
 from dreamport.episodes.layout import RECORDINGS
 from dreamport.episodes.rows import Mark, Row, read_rows
-from dreamport_tools.desktop.trial.display import running_display
+from dreamport_tools.desktop.trial.display import running_server
 from dreamport_tools.desktop.trial.game import TITLE
 from dreamport_tools.desktop.trial.script import Given, Player
 from dreamport_tools.desktop.trial.trial import running_game, wait_until
@@ -40,6 +40,7 @@ class Desk:
     display: str
     player: Player
     folder: Path
+    server: subprocess.Popen[bytes]
 
     def key(self, name: str) -> None:
         """Press a key and let it go."""
@@ -126,10 +127,12 @@ class Recorder:
 def desk_with_game(folder: Path) -> Iterator[Desk]:
     """The desktop, and the game that has the keyboard."""
     need_a_desktop()
-    with running_display(SCREEN) as display, running_game(display, folder / "game.jsonl", GAME, 30.0):
+    log = folder / "game.jsonl"
+    with running_server(SCREEN) as (display, server), running_game(display, log, GAME, 30.0):
         player = Player(display)
         player.focus(TITLE)
         try:
-            yield Desk(display, player, folder)
+            yield Desk(display, player, folder, server)
         finally:
-            player.close()
+            if server.poll() is None:
+                player.close()

@@ -236,3 +236,14 @@ def test_without_consent_or_without_the_window_nothing_is_recorded(desk: Desk, t
     refused = desk.run("capture", "desktop", tmp_path / "data", "--window", TITLE)
     assert refused.returncode == 2 and "consent" in refused.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_when_the_x_server_goes_away_the_episode_is_kept(tmp_path: Path) -> None:
+    with desk_with_game(tmp_path) as desk:
+        recorder = desk.recorder(tmp_path / "data")
+        recorder.wait_for_frames()
+        desk.server.kill()
+        _, errors = recorder.process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    (episode,) = Dataset(tmp_path / "data")
+    assert len(episode) >= 6

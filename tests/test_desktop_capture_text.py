@@ -15,7 +15,7 @@ import requires
 from desktop_session import SCREEN, Desk, need_a_desktop
 from dreamport.episodes.dataset import Dataset
 from dreamport_tools.desktop.episode import input_events
-from dreamport_tools.desktop.trial.display import running_display
+from dreamport_tools.desktop.trial.display import running_server
 from dreamport_tools.desktop.trial.script import Player
 from dreamport_tools.desktop.trial.trial import wait_until
 
@@ -77,11 +77,11 @@ def test_a_text_field_with_the_focus_is_blacked_out_and_its_keys_have_no_names(
 ) -> None:
     need_a_desktop()
     with (
-        running_display(SCREEN) as display,
+        running_server(SCREEN) as (display, server),
         accessibility(display, tmp_path, monkeypatch),
         text_program() as program,
     ):
-        desk = Desk(display, Player(display), tmp_path)
+        desk = Desk(display, Player(display), tmp_path, server)
         desk.player.focus(TITLE)
         recorder = desk.recorder(tmp_path / "data", "--window", TITLE)
         recorder.wait_for_frames()

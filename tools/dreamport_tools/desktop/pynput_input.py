@@ -111,8 +111,10 @@ class PynputInput:
         self._at = (x, y)
 
     def _tell_held(self) -> None:
-        """pynput only listens: what is held is what went down and did not come up."""
-        while not self._end.is_set():
+        """pynput only listens: what is held is what went down and did not come up. Nothing more is told once
+        a listener has ended.
+        """
+        while not self._end.is_set() and all(listener.is_alive() for listener in self._threads):
             self._asked.wait(SNAPSHOT_S)
             self._asked.clear()
             with self._lock:

@@ -28,6 +28,9 @@ from dreamport_tools.desktop.settings import DesktopSettings
 from dreamport_tools.desktop.this_system import Desktop
 from dreamport_tools.desktop.window import GameWindow
 
+SILENCE_S = 10.0
+"""A source that says nothing for so long has ended: every source tells what is held once a second."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -87,6 +90,7 @@ class Recorder:
         self._shot: Shot | None = None
         self._paused: str | None = None
         self._first_ns: int | None = None
+        self._heard_ns = 0
         self._ending = ""
         moment = wall()
         self._session = f"desktop-{moment:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
@@ -98,6 +102,7 @@ class Recorder:
         episode.
         """
         self._desktop.input.start(self._inbox.append)
+        self._heard_ns = self._clock.now_ns()
         grid = Grid(self._clock.now_ns(), self._settings.fps)
         try:
             if not self._settings.wait:
@@ -125,6 +130,11 @@ class Recorder:
             return
         if self._now.episode.error is not None:
             raise self._now.episode.error
+        if due_ns - self._heard_ns > SILENCE_S * SECOND_NS:
+            raise DesktopCaptureError(
+                f"nothing has come from the input source {self._desktop.input.keys} for {SILENCE_S:g} s, not "
+                "even what is held: what was recorded until then is kept; start again"
+            )
         found = self._camera.shoot(number, due_ns)
         self._complete()
         if isinstance(found, Obstacle):
@@ -217,6 +227,7 @@ class Recorder:
             self._act(*self._asked.popleft())
         while self._inbox:
             event = self._inbox.popleft()
+            self._heard_ns = self._clock.now_ns()
             action, is_hot_key = self._hot_keys.take(event)
             if event.kind == "held":
                 names = tuple(name for name in event.names if name not in self._hot_keys.pressed)

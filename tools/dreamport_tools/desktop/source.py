@@ -7,7 +7,8 @@ from typing import Protocol
 from dreamport_tools.desktop.events import Put
 
 SNAPSHOT_S = 1.0
-"""How often a source says by itself what is held, so that a lost event is noticed."""
+"""How often a source says by itself what is held, so that a lost event is noticed, and that it still listens.
+"""
 
 
 class InputSource(Protocol):

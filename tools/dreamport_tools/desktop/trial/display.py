@@ -13,9 +13,9 @@ START_S = 20.0
 
 
 @contextmanager
-def running_display(size: tuple[int, int]) -> Iterator[str]:
-    """Xvfb with a screen of that size, on a display number that was free; gives its name for ``DISPLAY``.
-    Raises ``DesktopCaptureError`` when there is no Xvfb.
+def running_server(size: tuple[int, int]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Xvfb with a screen of that size, on a display number that was free; gives its name for ``DISPLAY``, and
+    its process. Raises ``DesktopCaptureError`` when there is no Xvfb.
     """
     reading, writing = os.pipe()
     screen = f"{size[0]}x{size[1]}x24"
@@ -31,7 +31,14 @@ def running_display(size: tuple[int, int]) -> Iterator[str]:
             number = told.readline().strip()  # comes when the server takes clients, ends when it ends
         if not number:
             raise DesktopCaptureError("Xvfb did not start")
-        yield f":{number}"
+        yield f":{number}", server
     finally:
         server.terminate()
         server.wait()
+
+
+@contextmanager
+def running_display(size: tuple[int, int]) -> Iterator[str]:
+    """Its name alone."""
+    with running_server(size) as (name, _):
+        yield name

@@ -9,6 +9,7 @@ there. https://www.x.org/releases/current/doc/inputproto/XI2proto.txt
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -44,9 +45,10 @@ class XInput2:
 
     def __init__(self) -> None:
         from Xlib.display import Display  # type: ignore[import-untyped]  # noqa: PLC0415
-        from Xlib.error import DisplayError  # type: ignore[import-untyped]  # noqa: PLC0415
+        from Xlib.error import ConnectionClosedError, DisplayError  # type: ignore[import-untyped]  # noqa: PLC0415
         from Xlib.ext import ge, xinput  # type: ignore[import-untyped]  # noqa: PLC0415
 
+        self._gone = ConnectionClosedError
         try:
             self._display: Any = Display()
         except DisplayError as error:
@@ -91,10 +93,16 @@ class XInput2:
         self.snapshot()
         if self._thread is not None:
             self._thread.join()
-        for end in (self._display, self._wake, self._woken):
-            end.close()
+        with contextlib.suppress(self._gone):
+            self._display.close()
+        self._wake.close()
+        self._woken.close()
 
     def _run(self, put: Put) -> None:
+        with contextlib.suppress(self._gone):  # what comes no more is noticed by the recorder
+            self._listen(put)
+
+    def _listen(self, put: Put) -> None:
         due = time.monotonic()
         while not self._end.is_set():
             ready = select.select(

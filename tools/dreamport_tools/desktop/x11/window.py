@@ -23,9 +23,9 @@ class X11Window:
     def __init__(self, title: str) -> None:
         from Xlib import X  # type: ignore[import-untyped]  # noqa: PLC0415
         from Xlib.display import Display  # type: ignore[import-untyped]  # noqa: PLC0415
-        from Xlib.error import DisplayError, XError  # type: ignore[import-untyped]  # noqa: PLC0415
+        from Xlib.error import ConnectionClosedError, DisplayError, XError  # type: ignore[import-untyped]  # noqa: PLC0415
 
-        self._x, self._failures = X, XError
+        self._x, self._failures = X, (XError, ConnectionClosedError)
         try:
             self._display: Any = Display()
         except DisplayError as error:
@@ -63,7 +63,8 @@ class X11Window:
 
     def close(self) -> None:
         """Close the connection."""
-        self._display.close()
+        with contextlib.suppress(*self._failures):
+            self._display.close()
 
     def _measure(self) -> WindowLook:
         if self._window.get_attributes().map_state != self._x.IsViewable:
