@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 from dreamport.errors import DatasetError
 from dreamport.models.codec import CodecConfig
 from dreamport.worlds import open_pack
-from dreamport_training.config import PRESETS, config_from_json, load_config, parse_override
+from dreamport_training.config import PRESETS, WorldConfig, config_from_json, load_config, parse_override
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -53,6 +53,10 @@ def test_the_cpu_preset_gives_the_shipped_architecture() -> None:
         ({"parallel.strategy": "zero"}, "parallel.strategy: Input should be 'ddp' or 'fsdp2'"),
         ({"parallel.sequence": 3}, "parallel.sequence is 3; model.heads"),
         ({"parallel.sequence": 2, "causal.phases": [{"frames": 5}]}, "the 5 frames of causal.phases"),
+        ({"parallel.sequence": 2, "dmd.frames": 3}, "dmd.frames (3) must be a multiple"),
+        ({"dmd.rollout": 4}, "dmd: grad_frames 1, rollout 4, frames 4: a clip begins with"),
+        ({"dmd.grad_frames": 4}, "dmd: grad_frames 4, rollout 3"),
+        ({"dmd.levels": [0.9, 0.1]}, "dmd: levels go from 0.9 to 0.1"),
         ({"codec": 3}, "codec: Input should be an object"),
         ({"codec.steps": {1}}, "the configuration has numbers, texts and lists"),
     ],
@@ -101,6 +105,14 @@ def test_a_run_of_an_older_version_says_what_it_does_not_know() -> None:
     values["codec"]["depth_weight"] = 2.0
     with pytest.raises(DatasetError, match=r"^RUN/run\.json: codec\.depth_weight is not a known key"):
         config_from_json(json.dumps(values), "RUN/run.json")
+
+
+def test_the_documentation_names_every_key() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "training-runs.md").read_text()
+    for section, field in WorldConfig.model_fields.items():
+        assert field.annotation is not None
+        for key in field.annotation.model_fields:
+            assert f"`{key}`" in text, f"docs/training-runs.md does not name {section}.{key}"
 
 
 def test_phases_follow_each_other_by_their_shares() -> None:

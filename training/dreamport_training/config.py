@@ -194,6 +194,19 @@ class DmdSection(Stage):
     levels: tuple[Share, Share] = (0.02, 0.98)
     decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
 
+    @model_validator(mode="after")
+    def _fitting(self) -> DmdSection:
+        if not self.grad_frames <= self.rollout < self.frames:
+            raise ValueError(
+                f"grad_frames {self.grad_frames}, rollout {self.rollout}, frames {self.frames}: a clip begins "
+                "with at least one given frame, and at most the frames that are made can carry a gradient"
+            )
+        if self.levels[0] >= self.levels[1]:
+            raise ValueError(
+                f"levels go from {self.levels[0]:g} to {self.levels[1]:g}; give the lower one first"
+            )
+        return self
+
 
 class RefineSection(Stage):
     """``detail_weight``: of the texture term. ``frames``: of a clip."""
@@ -274,6 +287,12 @@ class WorldConfig(Section):
                         f"parallel.sequence is {share}; the {phase.frames} frames of {name}.phases, number "
                         f"{number}, must be a multiple of it"
                     )
+        for short in (self.consistency, self.dmd):
+            if short.enabled and short.frames % share:
+                name = "consistency" if short is self.consistency else "dmd"
+                raise ValueError(
+                    f"parallel.sequence is {share}; {name}.frames ({short.frames}) must be a multiple of it"
+                )
         return self
 
     def to_json(self) -> str:
@@ -355,6 +374,6 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _said(place: tuple[int | str, ...], kind: str, message: str) -> str:
     key = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":
-        return f"{key} is not a known key; see training/README.md for those there are"
+        return f"{key} is not a known key; see docs/training-runs.md for those there are"
     message = message.removeprefix("Value error, ")
     return f"{key}: {message}" if key else message

@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from dreamport.errors import TrainingError
+
 
 class FrameShare:
     """The processes of ``group`` hold equal parts of a clip, in the order of their ranks. Every method is
@@ -42,7 +44,12 @@ class FrameShare:
         return swapped
 
     def slice(self, x: Tensor) -> Tensor:
-        """:meth:`own` without a gradient."""
+        """:meth:`own` without a gradient. Raises ``TrainingError`` when the frames do not divide."""
+        if x.shape[1] % self.size:
+            raise TrainingError(
+                f"a clip of {x.shape[1]} frames cannot be shared by {self.size} processes; make it a "
+                "multiple of parallel.sequence"
+            )
         return x.chunk(self.size, dim=1)[self.rank]
 
     def gather(self, x: Tensor) -> Tensor:
