@@ -1,5 +1,5 @@
-"""From a fresh recording to play, at a tiny size, with the commands that a user gives; and from what an engine
-recorded, through the service that an engine's editor calls.
+"""From a fresh recording to play, at a tiny size, with the commands that a user gives; and from what an
+engine recorded, through the service that an engine's editor calls.
 """
 
 from __future__ import annotations
@@ -113,6 +113,19 @@ async def record_with_an_engine(address: str) -> None:
                 await recorder.finish()
 
 
+async def watched(client: TrainingClient, stages: set[str], stop_at: str = "") -> training_pb2.TrainingRun:
+    """The run when it is over; ``stages``: takes those that sent metrics. ``stop_at``: ask it to stop
+    there."""
+    run = training_pb2.TrainingRun()
+    async for news in client.watch("garden"):
+        stages |= {news.metrics.stage} - {""}
+        run = news.run if news.HasField("run") else run
+        if stop_at and run.stage == stop_at:
+            await client.stop("garden")
+            stop_at = ""
+    return run
+
+
 @pytest.mark.timeout(600)
 async def test_an_editor_trains_a_world_from_what_its_engine_recorded(tmp_path: Path) -> None:
     package("torch", extra="train")
@@ -121,14 +134,14 @@ async def test_an_editor_trains_a_world_from_what_its_engine_recorded(tmp_path: 
     async with running_server(options, StubSource()) as server:
         await record_with_an_engine(server.address)
         async with TrainingClient(server.address) as client:
-            await client.start(
-                "garden", dataset="garden", preset="tiny", device="cpu", steps=steps, skip=["control", "dmd"]
-            )
+            wanted: dict[str, Any] = {"dataset": "garden", "preset": "tiny", "device": "cpu", "steps": steps}
+            await client.start("garden", **wanted, skip=["control", "dmd"])
+            run = await watched(client, set(), stop_at="codec")
+            assert run.state == training_pb2.RUN_STATE_STOPPED, f"{run.message}\n{_log(tmp_path)}"
+            assert not run.playable
+            assert (await client.start("garden", **wanted, skip=["control", "dmd"])).resumed
             stages: set[str] = set()
-            run = training_pb2.TrainingRun()
-            async for news in client.watch("garden"):
-                stages |= {news.metrics.stage} - {""}
-                run = news.run if news.HasField("run") else run
+            run = await watched(client, stages)
     assert run.state == training_pb2.RUN_STATE_DONE, f"{run.message}\n{_log(tmp_path)}"
     assert run.playable and stages == {"codec", "motion", "teacher", "causal", "consistency", "refine"}
     skipped = {

@@ -256,7 +256,11 @@ def test_a_run_folder_of_a_stranger_is_read_without_harm(tmp_path: Path) -> None
 
 
 def test_rows_are_given_once_also_when_a_run_goes_back_to_its_checkpoint(tmp_path: Path) -> None:
-    path, line = tmp_path / "codec.jsonl", lambda step: json.dumps({"step": step, "loss": 1}) + "\n"
+    path = tmp_path / "codec.jsonl"
+
+    def line(step: int) -> str:
+        return json.dumps({"step": step, "loss": 1}) + "\n"
+
     path.write_text(line(1) + line(2) + line(3)[:5])
     tail = Tail(path)
     assert [row.step for row in tail.rows()] == [1, 2]

@@ -29,7 +29,7 @@ from dreamport_tools.vizdoom_game import (
 )
 from dreamport_tools.vizdoom_motion import record_motion
 from dreamport_tools.vizdoom_policy import MAX_LOOK_DEG, MOVES, Policy
-from dreamport_tools.vizdoom_recorder import record, replay_episode
+from dreamport_tools.vizdoom_recorder import record, replay_episode, share_out
 
 FRAMES = 24
 
@@ -269,3 +269,14 @@ def test_a_map_without_effects_keeps_its_walls(tmp_path: Path) -> None:
     assert np.array_equal(one.lines, other.lines) and np.array_equal(one.heights, other.heights)
     with pytest.raises(DatasetError, match="no map MAP99"):
         read_map(iwad_path(), "MAP99")
+
+
+def test_frames_in_all_are_shared_out_with_a_held_out_share_that_stays() -> None:
+    jobs = share_out(2000, 300, seed=7, split=None)
+    assert sum(job.frames for job in jobs) == 2000
+    assert [job.seed for job in jobs] == list(range(7, 14))
+    assert [job.split for job in jobs].count("heldout") == 1
+    larger = share_out(6000, 300, seed=7, split=None)
+    assert [job.split for job in larger[: len(jobs)]] == [job.split for job in jobs]
+    assert {job.split for job in share_out(40, 300, seed=1, split=None)} == {"train", "heldout"}
+    assert {job.split for job in share_out(900, 300, seed=1, split="heldout")} == {"heldout"}

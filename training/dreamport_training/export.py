@@ -209,18 +209,17 @@ def export_random_pack(path: Path, seed: int) -> WorldPack:
             latent_channels=4, latent_height=6, latent_width=10, width=48, layers=2, heads=2, control_size=6
         )
         motion = MotionConfig(extent=(8.0, 8.0), origin=(-4.0, -4.0), features=4, hidden=16)
-        trained = Trained(
-            codec, Encoder(codec), Decoder(codec), dit, CausalDiT(dit), motion, MotionHead(motion)
-        )
+        head = MotionHead(motion)
+        trained = Trained(codec, Encoder(codec), Decoder(codec), dit, CausalDiT(dit), motion, head)
         with torch.no_grad():
             for module in (trained.dit, trained.decoder, trained.encoder):
                 for p in module.parameters():
                     p.add_(torch.randn_like(p) * 0.02)
             # A motion head that walks and slides as a Doom player does on open floor.
-            trained.motion.free.weight.copy_(
+            head.free.weight.copy_(
                 torch.tensor([[0.9, 0, 0, 0, -0.03, 0.03], [0, 0.9, 0.04, -0.04, 0, 0]]).repeat(2, 1)
             )
-            trained.motion.free.bias.zero_()
+            head.free.bias.zero_()
     width, height, near = 80, 48, 0.35
     rng = np.random.default_rng(seed)
     colour, depth = _room(width, height, rng)

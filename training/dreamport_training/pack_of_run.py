@@ -44,15 +44,16 @@ def pack_of_run(
     assert isinstance(encoder, Encoder) and isinstance(decoder, Decoder)
     student = load_student(run)
     baked, info = Baked(run.baked), Dataset(run.data).info
-    motion = None
+    motion: MotionHead | None = None
     if baked.pose_kind != "none" and run.module("motion").exists():
-        motion = run.load("motion", "motion")
-        assert isinstance(motion, MotionHead)
+        loaded = run.load("motion", "motion").cpu()
+        assert isinstance(loaded, MotionHead)
+        motion = loaded
     prompts = manifest_prompts(run.config, baked)
     text = run.load("text", "text") if prompts and prompts.get("text") else None
     trained = Trained(
         encoder.config, encoder.cpu(), decoder.cpu(), student.config, student.cpu(),
-        None if motion is None else motion.config, None if motion is None else motion.cpu(),
+        None if motion is None else motion.config, motion,
         None if text is None else text.config, None if text is None else text.cpu(),
     )  # fmt: skip
     height, width = baked.colour.shape[1:3]

@@ -25,6 +25,9 @@ NEEDED_BY = {
 }  # fmt: skip
 """Sections of the configuration and the first stage that is made by each."""
 
+OF_THE_MACHINE = {"workers"}
+"""Choices that change no result."""
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -97,7 +100,10 @@ def check_same_run(before: RunRecord, now: RunRecord, finished: Mapping[str, Any
     for section, stage in NEEDED_BY.items():
         old, new = getattr(before.config, section), getattr(now.config, section)
         if old != new and stage in finished:
-            changed = [key for key, value in new.model_dump().items() if value != getattr(old, key)]
+            differing = {key for key, value in new.model_dump().items() if value != old.model_dump()[key]}
+            changed = sorted(differing - OF_THE_MACHINE)
+            if not changed:
+                continue
             raise DatasetError(
                 f"the stage {stage} of the run at {folder} was done with other choices "
                 f"({', '.join(f'{section}.{key}' for key in changed)}); leave them out to go on with it, "
