@@ -53,7 +53,7 @@ def test_the_cpu_preset_gives_the_shipped_architecture() -> None:
         ({"parallel.strategy": "zero"}, "parallel.strategy: Input should be 'ddp' or 'fsdp2'"),
         ({"parallel.sequence": 3}, "parallel.sequence is 3; model.heads"),
         ({"parallel.sequence": 2, "causal.phases": [{"frames": 5}]}, "the 5 frames of causal.phases"),
-        ({"parallel.sequence": 2, "dmd.frames": 3}, "dmd.frames (3) must be a multiple"),
+        ({"parallel.sequence": 2, "dmd.frames": 5}, "dmd.frames (5) must be a multiple"),
         ({"dmd.rollout": 4}, "dmd: grad_frames 1, rollout 4, frames 4: a clip begins with"),
         ({"dmd.grad_frames": 4}, "dmd: grad_frames 4, rollout 3"),
         ({"dmd.levels": [0.9, 0.1]}, "dmd: levels go from 0.9 to 0.1"),

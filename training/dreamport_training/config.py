@@ -198,8 +198,8 @@ class DmdSection(Stage):
     def _fitting(self) -> DmdSection:
         if not self.grad_frames <= self.rollout < self.frames:
             raise ValueError(
-                f"grad_frames {self.grad_frames}, rollout {self.rollout}, frames {self.frames}: a clip begins "
-                "with at least one given frame, and at most the frames that are made can carry a gradient"
+                f"grad_frames {self.grad_frames}, rollout {self.rollout}, frames {self.frames}: a clip "
+                "begins with at least one given frame, and only frames that are made carry a gradient"
             )
         if self.levels[0] >= self.levels[1]:
             raise ValueError(
