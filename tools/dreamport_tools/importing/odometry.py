@@ -1,11 +1,11 @@
 """Where the camera was, from pictures alone: monocular visual odometry.
 
 Corners are followed from picture to picture (``tracks``). A picture's pose is the one from which the points
-in space that are known so far appear where their corners are. Where too few points are in view, a turn on
-the spot is recognised by the rays alone; otherwise pictures wait until the camera has moved far enough from
-the last one with a pose to find new points. The unit of length is unknown to a single camera: it is the way
-to the first picture that gave points; where points must be found anew, it is carried on by taking the camera
-to be as fast as before, and the confidence says so.
+in space that are known so far appear where their corners are, and the newest poses and points are put right
+together (``bundle``). Where too few points are in view, the camera is taken to turn on the spot until it has
+moved far enough from the last picture with a pose to find new points. The unit of length is unknown to a
+single camera: it is the way to the first picture that gave points; where points must be found anew, it is
+carried on by taking the camera to be as fast as before, and the confidence says so.
 """
 
 from __future__ import annotations
