@@ -344,6 +344,7 @@ def test_movement_comes_from_episodes_rows_where_poses_are_known() -> None:
     state[3] = np.nan
     episode = SimpleNamespace(
         motion_state=state,
+        pose_confidence=np.ones(8),
         buttons=np.array([0, 1, 2, 3, 0, 0, 0, 0]),
         look_deg=np.zeros((8, 2)),
         runs=lambda: [(0, 6), (6, 8)],

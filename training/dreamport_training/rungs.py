@@ -1,21 +1,35 @@
-"""What each rung of the ladder brings: one-step and free-running error of latents, hinted and blind."""
+"""What each rung of the ladder brings: one-step and free-running error of latents, hinted and blind.
+
+``python -m dreamport_training.rungs RUN`` measures every rung of a run that is finished.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 from torch import Tensor
 
+from dreamport.errors import DatasetError
 from dreamport.models.dit import CausalDiT
+from dreamport_training.data.baked import Baked
 from dreamport_training.data.latents import Clips, LatentClips
+from dreamport_training.parallel import Parallel
+from dreamport_training.prompts import clip_prompts
+from dreamport_training.record_of_run import read_record
 from dreamport_training.rollout import self_rollout
-from dreamport_training.stages.experts import Experts
+from dreamport_training.run import Run
+from dreamport_training.stages.experts import Experts, load_experts
 
 WHOLE, EMPTY = 0, 2
 """Variants of the baked hints: all that memory shows of a frame, and nothing."""
+RUNGS = ("teacher", "control", "denoise_causal", "denoise_consistency", "denoise_dmd")
+"""Modules of a run that are rungs, in order."""
 ONE_STEP_ENDS = 4
 """One-step latents are measured at so many places of a clip."""
 
@@ -151,3 +165,59 @@ def _over(parts: Sequence[_Part], hint: bool) -> Measured:
         free={n: float(torch.cat([p.free[n] for p in parts]).mean()) / variance for n in parts[0].free},
         hint_alone=float((hints - real).square().mean()) / variance if hint else None,
     )
+
+
+def measure_run(
+    folder: Path, *, share: float = 0.1, count: int = 16, horizons: Sequence[int] = (1, 4, 16)
+) -> dict[str, dict[str, dict[str, float]]]:
+    """:func:`evaluate_rung` of every finished rung of a run, by the module's name, on clips from the last
+    ``share`` of the baked frames. They are training data unless that share was kept from training. Raises
+    ``DatasetError`` where there is no run."""
+    record = read_record(folder)
+    if record is None:
+        raise DatasetError(f"{folder} holds no run; give the folder of a dreamport train")
+    run = Run(record.data, folder, record.config, record.seed, Parallel())
+    data = Baked(run.baked)
+    clips = LatentClips(data, run.baked, 2, clip_prompts(run, data))
+    starts = range(int((1.0 - share) * len(data)), len(data))
+    out = {}
+    for name in RUNGS:
+        if not run.module(name).exists():
+            continue
+        model = run.load("denoise", name) if name.startswith("denoise") else load_experts(run, name)
+        assert isinstance(model, CausalDiT | Experts)
+        m = run.config.model
+        out[name] = evaluate_rung(
+            model,
+            clips,
+            starts=starts,
+            count=count,
+            horizons=horizons,
+            sigmas=m.sigmas,
+            context_sigma=m.context_sigma,
+            seed=run.seed,
+        )
+    return out
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="Folder of a dreamport train.")],
+    clips: Annotated[int, typer.Option(help="How many clips.")] = 16,
+    share: Annotated[float, typer.Option(help="Clips are from this last share of the frames.")] = 0.1,
+) -> None:
+    """Error of each rung as a share of the latents' variance, as a table in Markdown."""
+    measured = measure_run(run, share=share, count=clips)
+    columns = ("one_step", "contrast", "free_1", "free_4", "free_16")
+    print(f"| rung | {' | '.join(f'{kind} {c}' for kind in ('hinted', 'blind') for c in columns)} |")
+    print("|---" * (1 + 2 * len(columns)) + "|")
+    for name, kinds in measured.items():
+        cells = [f"{kinds[kind][c]:.3f}" for kind in ("hinted", "blind") for c in columns]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    app()

@@ -79,7 +79,9 @@ def movement_of(episodes: Iterable[Episode], buttons: int) -> Physics:
     for episode in episodes:
         state = episode.motion_state.astype(np.float32)
         control = _controls(episode.buttons, episode.look_deg, buttons)
-        known: NDArray[np.bool_] = np.asarray(np.isfinite(state).all(axis=1))
+        known: NDArray[np.bool_] = np.asarray(
+            np.isfinite(state).all(axis=1) & (episode.pose_confidence > 0.0)
+        )
         for begin, end in episode.runs():
             number += 1
             rows = np.arange(begin, end)
