@@ -69,9 +69,11 @@ class PromptedExecutor(StubExecutor):
         sums = np.array([[tokens.sum() % 7, tokens.max() % 5, (tokens > 0).sum()]], np.float32)
         return {"text": np.tanh(sums / 4).astype(np.float32)}
 
-    def _decode(self, latent: Any, hint_colour: Any, **hints: Any) -> dict[str, Any]:
+    def _decode(
+        self, latent: Any, hint_colour: Any, hint_inverse_depth: Any, hint_valid: Any
+    ) -> dict[str, Any]:
         # What memory shows is tinted as the latent is, so that a prompt is seen everywhere.
-        outputs = super()._decode(latent, hint_colour, **hints)
+        outputs = super()._decode(latent, hint_colour, hint_inverse_depth, hint_valid)
         tint = np.float32(1.0) + (latent[:, :3].mean() - np.float32(0.5)) * np.float32(0.8)
         return {**outputs, "colour": np.clip(outputs["colour"] * tint, 0, 1)}
 
