@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -119,7 +120,7 @@ def test_the_weights_are_the_same_too(runs: Runs) -> None:
     begun = model_of(0).state_dict()
 
     def length(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
-        return sum(float((a[name] - b[name]).square().sum()) for name in one) ** 0.5
+        return math.sqrt(sum(float((a[name] - b[name]).square().sum()) for name in one))
 
     # Muon computes in bfloat16: the last digit of a gradient may be a bfloat16's last digit there.
     assert length(one, two) < 0.02 * length(one, begun)
