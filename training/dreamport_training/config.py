@@ -247,12 +247,14 @@ class ParallelSection(Section):
 
 class LoggingSection(Section):
     """``every``: steps between rows of the metrics. ``sample_every``: steps between sample strips, 0 for
-    none. ``save_every_s``: seconds between checkpoints."""
+    none. ``save_every_s``: seconds between checkpoints. ``compare``: a stage's losses before and after it on
+    the same draws, into ``checks/NAME.json``."""
 
     every: Count = 10
     sample_every: Annotated[int, Field(ge=0)] = 500
     save_every_s: Annotated[float, Field(ge=0.0)] = 120.0
     tensorboard: bool = True
+    compare: bool = False
 
 
 class WorldConfig(Section):

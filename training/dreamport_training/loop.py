@@ -6,6 +6,7 @@ a restart and on every process.
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import threading
@@ -13,7 +14,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ from dreamport_training.run import Run
 Metrics = dict[str, float]
 CLIP = 1.0
 """Largest norm of a gradient."""
+SAME_DRAWS = 4
+"""Draws on which a stage's loss is compared before and after."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,8 @@ class Loop:
         begun = saved = told = self.clock()
         before, first = self.seconds, self.step
         self._tell()
+        if self.step == 0:
+            self._compare("before")
         try:
             while self.step < self.steps:
                 row = self._advance()
@@ -196,6 +201,8 @@ class Loop:
                     self._tell(seconds_left=left)
                     told = now
                 stop, save = self._decided(now - saved > logging.save_every_s)
+                if last:
+                    self._compare("after")
                 if stop or save or last:
                     self.save()
                     saved = self.clock()
@@ -207,6 +214,25 @@ class Loop:
         finally:
             if record is not None:
                 record.__exit__(None, None, None)
+
+    @torch.no_grad()
+    def _compare(self, when: str) -> None:
+        """Losses on the same few draws ``before`` and ``after`` the stage, into ``checks/NAME.json``: those
+        of the rows are of other clips and levels in every step, these can be compared. One process only."""
+        if self.run_.parallel.size > 1 or not self.run_.config.logging.compare:
+            return
+        losses: dict[str, float] = {}
+        for learner in self.learners:
+            values = []
+            for number in range(SAME_DRAWS):
+                step = step_of(self.run_.seed, self.name, learner.name, self.steps + number, 0)
+                torch.manual_seed(step.generator.initial_seed())
+                values.append(float(learner.loss_of(replace(step, number=0))[0]))
+            losses[learner.name] = sum(values) / len(values)
+        path = self.run_.folder / "checks" / f"{self.name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        told = json.loads(path.read_text(encoding="utf-8")) if when == "after" and path.exists() else {}
+        path.write_text(json.dumps({**told, when: losses}), encoding="utf-8")
 
     def rate(self) -> float:
         """Learning rate at this step: linear warm-up, then cosine to a tenth."""

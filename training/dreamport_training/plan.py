@@ -63,6 +63,8 @@ def choose(
         said.append(f"{views} remembered views instead of {config.data.views}: a quarter of the frames")
     if "workers" not in given:
         changes.setdefault("data", {})["workers"] = machine.cores
+    if "compare" not in config.logging.model_fields_set:
+        changes["logging"] = {"compare": True}
     sizing = sizing_of(survey.recorded, config.data.width, config.data.height)
     crop = (
         min(config.codec.crop[0], sizing.height // 8 * 8),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamport.episodes.dataset import Dataset
-from dreamport.errors import DreamportError
+from dreamport.errors import DreamportError, TrainingStopped
 from dreamport.executors import open_executor
 from dreamport.worlds.manifest import WorldManifest
 from dreamport.worlds.pack import WorldPack
@@ -54,6 +54,8 @@ def measure_world(
             results = evaluate(pack, executor, data, seed=seed, plan=plans[effort], out=folder)
         finally:
             executor.close()
+    except TrainingStopped:
+        raise
     except DreamportError as error:
         return Quality(None, str(error))
     files = {name: (folder / name).read_bytes() for name in PICTURES if (folder / name).is_file()}
