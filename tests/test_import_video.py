@@ -252,11 +252,11 @@ def test_what_the_header_says_of_the_rate_is_checked_against_the_time_stamps(
 
 def test_a_faster_video_is_taken_at_the_wanted_rate(tmp_path: Path, room: Room) -> None:
     path = walk(4 * FRAMES)[: 2 * FRAMES]
-    write_film(tmp_path / "fast.mkv", film(room, path), 40.0)
+    drawn = film(room, path)
+    write_film(tmp_path / "fast.mkv", drawn, 40.0)
     imported(tmp_path / "data", [tmp_path / "fast.mkv"])
     (episode,) = Dataset(tmp_path / "data")
     assert len(episode) == FRAMES
-    drawn = film(room, path)
     assert [nearest(episode.colour(k), drawn) for k in (0, 17, 59)] == [0, 34, 118]
 
 
