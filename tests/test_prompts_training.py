@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ class TestText:
 
         def vector(text: str) -> np.ndarray:
             ids = torch.from_numpy(tokens(text, config.words, config.buckets))[None]
-            return model(ids)["text"][0].numpy()
+            return np.asarray(model(ids)["text"][0].numpy())
 
         night = [
             vector(t) for t in ("at night", "an old hall with pillars, at night", "Night. A long corridor")
@@ -178,9 +179,8 @@ class TestText:
         words = ["[PAD]", "[UNK]", "a", "hall", "garden", "of", "brown", "roses"]
         plain = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
         plain.pre_tokenizer = pre_tokenizers.Whitespace()
-        PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(
-            tmp_path
-        )
+        fast: Any = PreTrainedTokenizerFast
+        fast(tokenizer_object=plain, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(tmp_path)
         torch.manual_seed(0)
         sizes = BertConfig(
             vocab_size=len(words),
