@@ -16,7 +16,7 @@ from rich.progress import track
 from dreamport.models.codec import Encoder
 from dreamport_training.conditions import Conditions, Look
 from dreamport_training.data.baked import Baked
-from dreamport_training.data.columns import room_for
+from dreamport_training.data.columns import Column, create_column, room_for, save_array
 
 STRETCH = 16
 """Frames for which a look holds."""
@@ -47,16 +47,19 @@ def bake_looks(
     n, c = len(data), int(encoder.mean.shape[1])
     h, w = data.colour.shape[1] // 8, data.colour.shape[2] // 8
     with room_for("the latents of other looks"):
-        dressed = np.lib.format.open_memmap(folder / "dressed.npy", "w+", np.float16, (n, copies, c, h, w))
-        for begin in track(range(0, n, 16), description="looks"):
-            frames = np.arange(begin, min(n, begin + 16))
-            p = data.pictures(frames)
-            for copy in range(copies):
-                colour = conditions.dress(p.colour, p.inverse_depth, looks[frames, copy])
-                latent = encoder(colour.to(device), p.inverse_depth.to(device))["latent"]
-                dressed[frames, copy] = latent.cpu().half().numpy()
-        dressed.flush()
-        np.save(folder / "looks.npy", looks)  # last: it says that the rest is whole
+        create_column(folder / "dressed.npy", np.float16, (n, copies, c, h, w))
+        with Column(folder / "dressed.npy") as dressed:
+            for begin in track(range(0, n, 16), description="looks"):
+                frames = np.arange(begin, min(n, begin + 16))
+                p = data.pictures(frames)
+                latents = []
+                for copy in range(copies):
+                    colour = conditions.dress(p.colour, p.inverse_depth, looks[frames, copy])
+                    latent = encoder(colour.to(device), p.inverse_depth.to(device))["latent"]
+                    latents.append(latent.cpu().half().numpy())
+                dressed.write(begin, np.stack(latents, axis=1))
+            dressed.sync()
+        save_array(folder / "looks.npy", looks)  # last: it says that the rest is whole
 
 
 class Looks:

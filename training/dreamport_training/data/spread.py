@@ -7,6 +7,7 @@ reason why not.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -91,8 +92,11 @@ class Spread:
         if not ray.is_initialized():
             here: dict[str, Any] = {"num_cpus": self._workers, "include_dashboard": False}
             options = here if self._ray == "local" else {"address": self._ray}
-            ray.init(log_to_driver=False, **options)
+            ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
             self._began_ray = True
+        # Its own progress would be a second beside ours.
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
         everything = list(jobs)
 
         def done(row: dict[str, Any]) -> dict[str, Any]:
