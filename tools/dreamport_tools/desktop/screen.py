@@ -23,7 +23,7 @@ class Screen:
 
         self._failures = ScreenShotError
         self._mss = self._open()
-        implementation = type(self._mss._impl).__name__.removeprefix("MSSImpl")
+        implementation = type(getattr(self._mss, "_impl", self._mss)).__name__.removeprefix("MSSImpl")
         self.backend = f"mss {mss.__version__} {implementation}"
 
     def grab(self, box: Box) -> NDArray[np.uint8]:
