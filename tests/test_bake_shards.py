@@ -15,7 +15,10 @@ pytest.importorskip("torch", reason="baking needs the extra 'train' (torch)")
 pytest.importorskip("av", reason="baking needs the extra 'train' (av)")
 
 import torch
+from typer.testing import CliRunner
 
+from dreamport.cli.main import build_app
+from dreamport.episodes.layout import episode_paths
 from dreamport.errors import DatasetError, DiskFullError
 from dreamport.models.codec import CodecConfig, Encoder
 from dreamport_training.data import latents as latents_module
@@ -131,6 +134,25 @@ def test_an_export_of_shards_goes_on_and_does_not_mix(baked: Path, tmp_path: Pat
     ] == [path.read_bytes() for path in done[-1].paths]
     with pytest.raises(DatasetError, match="shards of another bake or size"):
         list(export_shards(data, folder, frames=16, shard_bytes=40_000))
+
+
+def test_the_command_bakes_latents_and_shards_and_names_what_it_leaves_out(
+    baked: Path, tiny_pack: Path, tmp_path: Path
+) -> None:
+    requires.package("webdataset", extra="dreamport[cluster]")
+    data = Path(shutil.copytree(baked.parent / "data", tmp_path / "data"))
+    episode_paths(data, 0)["depth.mkv"].unlink()
+    out, shards = tmp_path / "baked", tmp_path / "shards"
+    wish = [str(data), "--out", str(out), "--workers", "1", "--views", "4", "--codec", str(tiny_pack)]
+    ran = CliRunner().invoke(build_app(), ["data", "bake", *wish, "--shards", str(shards)])
+    assert ran.exit_code == 0, ran.output
+    said = " ".join(ran.output.split())
+    assert "left out: episode 0" in said and "depth.mkv" in said
+    assert "34 frames of 64x48 from 1 episodes; 1 episodes left out" in said
+    assert np.load(out / "latents.npy").shape == (34, 4, 6, 8)
+    assert (shards / "train-000000.tar").exists()
+    refused = CliRunner().invoke(build_app(), ["data", "bake", *wish, "--near", "0.9"])
+    assert isinstance(refused.exception, DatasetError) and "leave --near out" in str(refused.exception)
 
 
 @pytest.mark.timeout(300)
