@@ -124,7 +124,7 @@ def _longest_run(data: Dataset) -> int:
 
 
 def _depth_range(data: Dataset) -> tuple[float | None, float | None]:
-    """Half of the nearest and a little more than the farthest surface, of pictures spread over all episodes."""
+    """Half of the nearest and a little more than the farthest surface, of pictures spread over the data."""
     if data.info.depth == "none":
         return None, None
     episodes = _readable(data)
@@ -135,8 +135,8 @@ def _depth_range(data: Dataset) -> tuple[float | None, float | None]:
         for share in (0.1, 0.5, 0.9) if len(chosen) < DEPTH_SAMPLES else ((0.1, 0.5, 0.9)[turn % 3],):
             try:
                 depth = episode.depth(int(share * (len(episode) - 1)))
-            except (DatasetError, OSError):
-                continue
+            except (DatasetError, OSError, ValueError, IndexError):
+                continue  # the bake names what is damaged
             seen = depth[np.isfinite(depth) & (depth > 0)]
             if len(seen):
                 lows.append(float(np.percentile(seen, 0.1)))
