@@ -91,7 +91,7 @@ def test_a_picture_that_is_damaged_inside_the_video_is_found_by_the_profile(tmp_
 
 def test_missing_depth_is_named(tmp_path: Path) -> None:
     episode_paths(room(tmp_path), BAD)["depth.mkv"].unlink()
-    only_the_bad_one_is_out(tmp_path, "lacks .*")
+    only_the_bad_one_is_out(tmp_path, "lacks its depth video")
 
 
 def test_poses_that_are_no_numbers_are_named_with_their_first_row(tmp_path: Path) -> None:
@@ -225,6 +225,24 @@ def test_being_stopped_by_a_wall_is_marked(tmp_path: Path) -> None:
     assert [(m.first, m.end) for m in only.measures.marks if m.kind == "collision"] == [(60, 80)]
 
 
+def test_a_button_that_is_held_against_a_wall_all_the_time_is_known_from_its_other_uses(
+    tmp_path: Path,
+) -> None:
+    frames = play(0, 160, np.zeros(160))
+    held = [1] * 50 + [3] * 50 + [2] * 30 + [0] * 30  # forward; forward and left; left, stopped; nothing
+    steps = [(0.0, 0.1)] * 50 + [(-0.1, 0.1)] * 50 + [(0.0, 0.0)] * 60
+    place = np.zeros(2)
+    for row, (frame, buttons, step) in enumerate(zip(frames, held, steps, strict=True)):
+        place = place + step
+        pose = np.array(frame.pose)
+        pose[:3, 3] = (place[0], 0, place[1])
+        frames[row] = replace(frame, pose=pose, buttons=buttons if row else None)
+    write(tmp_path, 0, frames)
+    (only,) = profiled(tmp_path).episodes
+    assert only.measures is not None
+    assert [(m.first, m.end) for m in only.measures.marks if m.kind == "collision"] == [(108, 130)]
+
+
 def test_verdicts_hold_as_long_as_the_files_are_those_that_were_seen(tmp_path: Path) -> None:
     room(tmp_path)
     profiled(tmp_path, decisions={BAD: (False, "the menu is open")})
@@ -269,7 +287,8 @@ def test_a_damaged_profile_is_named(tmp_path: Path) -> None:
     (tmp_path / "meta" / "profile.json").write_text(json.dumps({"version": 1, "episodes": {"0": {}}}))
     with pytest.raises(DatasetError, match=r"profile\.json cannot be read .* profile again"):
         verdicts(Dataset(tmp_path))
-    assert profiled(tmp_path).usable == 1
+    with pytest.raises(DatasetError, match=r"profile\.json cannot be read"):
+        profiled(tmp_path)  # what a person decided is not overwritten
 
 
 def test_play_without_poses_is_cut_where_another_scene_begins(tmp_path: Path) -> None:

@@ -17,6 +17,15 @@ from dreamport.episodes.layout import DatasetInfo, episode_paths, read_info
 from dreamport.episodes.video import VideoReader
 from dreamport.errors import DatasetError
 
+NAMES = {
+    "colour.mkv": "its colour video",
+    "depth.mkv": "its depth video",
+    "raw.jsonl": "its raw record",
+    "data.parquet": "its rows",
+    "episode.parquet": "its row under meta/episodes",
+}
+"""The files of an episode, in words."""
+
 
 class Episode:
     """One recorded episode of ``T`` frames.
@@ -43,7 +52,7 @@ class Episode:
         if info.depth == "none":
             del self._paths["depth.mkv"]
         self.facts: dict[str, Any] = {key: value for key, value in row.items() if value is not None}
-        missing = [name for name, path in self._paths.items() if not path.exists()]
+        missing = [f"{NAMES[name]} ({name})" for name, path in self._paths.items() if not path.exists()]
         if missing:
             raise DatasetError(
                 f"episode {self.index} of {root} lacks {', '.join(missing)}; copy or record it again"

@@ -14,6 +14,8 @@ JUMP_M, JUMP_DEG = 0.25, 20.0
 JUMP_TIMES = 5.0
 STOPPED = 0.5
 """Moving at less than this share of the usual speed in the usual direction is being stopped."""
+LEAST_SPEED = 0.1
+"""Buttons that move the camera at less than this share of a brisk step are not for moving."""
 STEADY_S = 0.4
 STOPPED_ROWS = 3
 
@@ -69,7 +71,8 @@ def _jumps(
 def _stopped(episode: Episode, way: NDArray[np.float64], jumps: tuple[int, ...]) -> NDArray[np.bool_]:
     """Rows at which the buttons held for a while do not move the camera as they usually do.
 
-    Steps are taken in the camera's own axes, level, so that "usually" is one vector for each set of buttons.
+    Steps are taken in the camera's own axes, level, so that "usually" is one vector for each set of buttons:
+    the one seen while it was held, or where that was hardly a step, the sum of what each button adds.
     """
     count = len(episode)
     heading = np.arctan2(episode.pose[:, 0, 2], episode.pose[:, 2, 2])
@@ -83,11 +86,20 @@ def _stopped(episode: Episode, way: NDArray[np.float64], jumps: tuple[int, ...])
         held_for[row] = held_for[row - 1] + 1 if same else 0
     steady = (held_for >= max(2, round(STEADY_S * episode.info.frame_rate))) & np.isfinite(local).all(axis=1)
     held_up = np.zeros(count, np.bool_)
+    if not steady.any():
+        return held_up
+    lengths = np.linalg.norm(local, axis=1)
+    brisk = float(np.quantile(lengths[steady], 0.75))
+    bits = (episode.buttons[:, None] >> np.arange(32, dtype=np.uint32) & 1).astype(np.float64)
+    fast = steady & (lengths > STOPPED * brisk)
+    of_buttons = np.linalg.lstsq(bits[fast], local[fast], rcond=None)[0]
     for buttons in np.unique(episode.buttons[steady]):
         rows = np.flatnonzero(steady & (episode.buttons == buttons))
-        usual = _usual_step(local[rows])
+        usual, summed = _usual_step(local[rows]), bits[rows[0]] @ of_buttons
+        if np.linalg.norm(usual) < STOPPED * np.linalg.norm(summed):
+            usual = summed
         speed = float(np.linalg.norm(usual))
-        if buttons and len(rows) >= 8 and speed > 1e-3:
+        if buttons and speed > max(1e-3, LEAST_SPEED * brisk):
             held_up[rows] = local[rows] @ usual / speed < STOPPED * speed
     return _long_enough(held_up, STOPPED_ROWS)
 

@@ -56,9 +56,10 @@ def profile(
     """Profile ``data`` and write ``meta/profile.json``. Episodes measured before whose files are the same are
     only judged anew, unless ``again``. ``decisions`` stand above the gates, now and in later calls.
 
-    Raises ``DatasetError`` for a decision about an episode that is not there. A bad episode raises nothing.
+    Raises ``DatasetError`` for a damaged ``meta/profile.json`` and for a decision about an episode that is
+    not there. A bad episode raises nothing.
     """
-    before = _read(data.path)
+    before = read_profile(data.path)
     rows = data.rows()
     positions = {int(row["episode_index"]): position for position, row in enumerate(rows)}
     unknown = sorted(set(decisions or {}) - set(positions))
@@ -99,7 +100,7 @@ def measures_of(root: Path) -> dict[int, Measures]:
     """What the last profile measured, of episodes that have not changed since, by index."""
     return {
         index: measured
-        for index, entry in _read(root).items()
+        for index, entry in read_profile(root).items()
         if (measured := _measured(entry)) is not None and entry["fingerprint"] == fingerprint(root, index)
     }
 
@@ -153,13 +154,6 @@ def _measure_one(path: Path, position: int) -> tuple[int, list[str], dict[str, A
     if problems:
         return position, [problem.text for problem in problems], None
     return position, [], measure(data[position]).to_json()
-
-
-def _read(root: Path) -> dict[int, dict[str, Any]]:
-    try:
-        return read_profile(root)
-    except DatasetError:  # made anew
-        return {}
 
 
 def _measured(entry: Mapping[str, Any]) -> Measures | None:
