@@ -72,8 +72,7 @@ def captions_path(root: Path, episode: int) -> Path:
 
 
 def read_captions(root: Path, episode: int) -> EpisodeCaptions | None:
-    """The captions of an episode, ``None`` when it has none. Raises ``DatasetError`` when they are damaged.
-    """
+    """The captions of an episode, ``None`` if it has none. Raises ``DatasetError`` when they are damaged."""
     path = captions_path(root, episode)
     try:
         return EpisodeCaptions.model_validate_json(path.read_bytes())
