@@ -124,6 +124,9 @@ function opened(opened, fresh) {
   document.title = `${title} – Dreamport`;
   const { minM = 1, maxM = 100 } = world?.depthRange ?? {};
   screen.setDepthRange(minM, maxM);
+  // A world without depth has no depth view; the choice is kept for the next world that has one.
+  screen.setDepthView(world?.depthRange ? settings.depth : "off");
+  for (const choice of document.querySelectorAll('input[name="depth"]')) choice.toggleAttribute("disabled", !world?.depthRange);
   byId("depth-near", HTMLElement).textContent = `${Number(minM.toPrecision(2))} m`;
   byId("depth-far", HTMLElement).textContent = `${Number(maxM.toPrecision(2))} m`;
   const starts = byId("start-select", HTMLSelectElement);
