@@ -83,7 +83,7 @@ class X11Window:
         children = self._root.query_tree().children
         begin = next((i for i, child in enumerate(children) if child.id == top), len(children)) + 1
         for child in children[begin:]:
-            with contextlib.suppress(self._failures):  # it may be gone since
+            with contextlib.suppress(*self._failures):  # it may be gone since
                 look = child.get_attributes()
                 if look.map_state != self._x.IsViewable or look.win_class != self._x.InputOutput:
                     continue
@@ -151,13 +151,13 @@ class X11Window:
 
     def _visible(self, parent: Any) -> Iterator[Any]:
         for child in parent.query_tree().children:
-            with contextlib.suppress(self._failures):
+            with contextlib.suppress(*self._failures):
                 if child.get_attributes().map_state == self._x.IsViewable:
                     yield child
                     yield from self._visible(child)
 
     def _title(self, window: Any) -> str:
-        with contextlib.suppress(self._failures):
+        with contextlib.suppress(*self._failures):
             for name in ("_NET_WM_NAME", "WM_NAME"):
                 found = window.get_full_property(self._display.intern_atom(name), self._x.AnyPropertyType)
                 if found is not None and found.value:
