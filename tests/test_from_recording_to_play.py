@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from dreamport.executors import open_executor
@@ -18,6 +20,7 @@ from dreamport.generator import Generator
 from dreamport.generator.types import FrameControl
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service import CaptureClient, ServerOptions, TrainingClient, running_server
+from dreamport.service.training_runs import process_of
 from dreamport.v1 import training_pb2
 from dreamport.worlds import open_pack
 from requires import package
@@ -123,10 +126,22 @@ async def watched(client: TrainingClient, stages: set[str], stop_at: str = "") -
     return run
 
 
+@pytest.fixture
+def trainings(tmp_path: Path) -> Iterator[Path]:
+    """A folder for runs, none of which outlives the test."""
+    yield tmp_path / "trainings"
+    for note in tmp_path.glob("trainings/*/process.json"):
+        process = process_of(note.parent)
+        if process is not None and process.alive:
+            psutil.Process(process.pid).kill()
+
+
 @pytest.mark.timeout(600)
-async def test_an_editor_trains_a_world_from_what_its_engine_recorded(tmp_path: Path) -> None:
+async def test_an_editor_trains_a_world_from_what_its_engine_recorded(
+    tmp_path: Path, trainings: Path
+) -> None:
     package("torch", extra="train")
-    options = ServerOptions(port=0, captures=tmp_path / "captures", trainings=tmp_path / "trainings")
+    options = ServerOptions(port=0, captures=tmp_path / "captures", trainings=trainings)
     steps = {"codec": 8, "motion": 8, "teacher": 4, "causal": 4, "consistency": 2, "refine": 2}
     async with running_server(options, StubSource()) as server:
         await record_with_an_engine(server.address)
