@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,8 @@ SYSTEM_PROGRAMS = {
     "tc": "iproute2",
     "openssl": "openssl",
     "readelf": "binutils",
+    "dbus-daemon": "dbus-daemon",
+    "/usr/libexec/at-spi-bus-launcher": "at-spi2-core python3-gi gir1.2-gtk-3.0",
 }
 """Programs that tests use (any of the names), and the Debian packages that bring them."""
 REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
@@ -86,6 +89,8 @@ def install_system_packages() -> None:
         for program, package in SYSTEM_PROGRAMS.items()
         if not any(shutil.which(name) for name in program.split("|"))
     }
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        missing["Python.h"] = "python3-dev"  # an input library of the tests is compiled
     if not missing:
         return
     if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
@@ -138,8 +143,8 @@ def main(arguments: Sequence[str]) -> None:
     if sys.version_info < (3, 11):  # noqa: UP036  (whoever has only an older Python meets this line first)
         raise SystemExit(f"Dreamport needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     os.chdir(ROOT)
-    install_python_packages()
     install_system_packages()
+    install_python_packages()
     install_node_packages()
     check_sources()
     build_native_core()
