@@ -101,11 +101,6 @@ def test_an_experts_continuation_stays_within_its_noise() -> None:
     assert low.max() <= 0.9 and high[high > 0].min() >= 0.9
 
 
-def test_given_frames_do_not_count_and_the_x0_weights_make_it_the_clean_latents_error() -> None:
+def test_given_frames_do_not_count_and_nearly_clean_ones_little() -> None:
     sigma = torch.tensor([[0.0, 0.03, 0.5, 1.0]])
     assert forcing.velocity_weights(sigma).tolist() == [[0.0, pytest.approx(0.1), 1.0, 1.0]]
-    clean, noise, wrong = (torch.randn(1, 4, 2, 3, 3) for _ in range(3))
-    x = flow.noised(clean, noise, sigma)
-    error = (flow.clean_from_velocity(x, noise - clean + wrong, sigma) - clean).square().mean(dim=(2, 3, 4))
-    weighted = forcing.clean_weights(sigma) * flow.flow_matching_loss(noise - clean + wrong, clean, noise)
-    assert torch.allclose(error, weighted, atol=1e-5)

@@ -13,8 +13,8 @@ from dreamport_training.objectives.flow import shifted
 def score_sigmas(
     batch: int, levels: tuple[float, float], generator: torch.Generator, shift: float = 1.0
 ) -> Tensor:
-    """Noise levels at which the two scores are compared, uniform within ``levels`` before the shift (DMD2,
-    arXiv 2405.14867, section 4, with 0.02..0.98); ``[batch, 1]``."""
+    """Noise levels at which the two scores are compared, uniform within ``levels`` before the shift
+    (0.02..0.98 in arXiv 2311.18828, section 3.2); ``[batch, 1]``."""
     low, high = levels
     return shifted(low + (high - low) * torch.rand(batch, 1, generator=generator), shift)
 
@@ -29,7 +29,7 @@ def dmd_gradient(sample: Tensor, real_clean: Tensor, fake_clean: Tensor) -> Tens
 
 def dmd_loss(sample: Tensor, real_clean: Tensor, fake_clean: Tensor) -> Tensor:
     """``1/2 |x - stop(x - g)|^2``, whose gradient by ``x`` is :func:`dmd_gradient` ``g`` over the number of
-    elements; ``[B, T]`` (arXiv 2405.14867, appendix, as it is computed)."""
+    elements; ``[B, T]`` (as arXiv 2311.18828, algorithm 2, computes it)."""
     with torch.no_grad():
         target = sample - dmd_gradient(sample, real_clean, fake_clean)
     return 0.5 * (sample - target).square().mean(dim=(2, 3, 4))

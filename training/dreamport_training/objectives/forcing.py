@@ -64,10 +64,3 @@ def velocity_weights(sigma: Tensor) -> Tensor:
     """How much each frame's velocity error counts: clean frames are given and count nothing, nearly clean
     ones have an easy, noisy target and count less; like ``sigma``."""
     return torch.where(sigma > 0.0, (sigma / 0.3).clamp(0.1, 1.0), torch.zeros_like(sigma))
-
-
-def clean_weights(sigma: Tensor) -> Tensor:
-    """Weights that make a velocity error the error of the clean latent,
-    ``|x0' - x0|^2 = sigma^2 |v' - v|^2``: the x0 loss of LingBot-World's causal stage (arXiv 2601.20540,
-    section 3.3); like ``sigma``."""
-    return sigma.square()

@@ -29,8 +29,7 @@ class AdversarialHead(nn.Module):
 
 @contextmanager
 def features_of(model: CausalDiT) -> Iterator[list[Tensor]]:
-    """What the last block gives in the passes made within, ``[B, T, N, width]`` each when passes are given
-    batch size by :func:`by_frame`."""
+    """What the last block gives in the passes made within, ``[B * T, N, width]`` each."""
     seen: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
