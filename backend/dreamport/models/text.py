@@ -27,7 +27,7 @@ class TextConfig:
 class TextEncoder(nn.Module):
     """Tokens ``[B, words]`` (0 where there is no word) -> ``text [B, size]`` in -1..1.
 
-    Nothing said is a vector of zeros, which whoever asks puts there without asking: OpenVINO 2026.3 dies on a
+    Nothing said is a vector of zeros, which whoever asks puts there without asking: OpenVINO 2026.4.1 dies on a
     product behind the last layer.
     """
 
