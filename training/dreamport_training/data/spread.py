@@ -97,6 +97,7 @@ class Spread:
         # Its own progress would be a second beside ours.
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         everything = list(jobs)
 
         def done(row: dict[str, Any]) -> dict[str, Any]:
