@@ -155,7 +155,7 @@ def test_the_command_bakes_latents_and_shards_and_names_what_it_leaves_out(
     assert isinstance(refused.exception, DatasetError) and "leave --near out" in str(refused.exception)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_ray_cluster_bakes_the_same_bytes(baked: Path, tmp_path: Path) -> None:
     requires.package("ray", extra="dreamport[cluster]")
     config = BakeConfig(0.35, 32.0, views=4, workers=2, ray="local")
