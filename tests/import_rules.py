@@ -46,7 +46,17 @@ NEED_AN_EXTRA = (
     "executors/torch",
     *(
         f"episodes/{name}.py"
-        for name in ("dataset", "encoders", "placing", "recording", "tables", "video", "writer")
+        for name in (
+            "checks",
+            "dataset",
+            "encoders",
+            "placing",
+            "recording",
+            "tables",
+            "verdicts",
+            "video",
+            "writer",
+        )
     ),
 )
 """Modules that only an extra can run; others import them inside the function that needs them."""

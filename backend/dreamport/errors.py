@@ -38,11 +38,11 @@ class DiskFullError(DatasetError):
 
 
 class TrainingError(DreamportError):
-    """A training run cannot go on as it is: a loss that is not finite, processes that do not fit, a checkpoint of
-    another configuration."""
+    """A training run cannot go on as it is: a loss that is not finite, processes that do not fit, a checkpoint
+    of another configuration."""
 
 
-class TrainingStopped(DreamportError):  # noqa: N818
+class TrainingStopped(DreamportError):
     """A training run was asked to stop and has saved its place; the message says how to go on."""
 
 

@@ -99,7 +99,7 @@ class Conditions:
         return looks
 
     def vector(self, look: Look) -> NDArray[np.float32]:
-        """``[..., G]`` -> ``[..., slots]``: ``EVENT_HOLDS`` for every choice that is not its group's first."""
+        """``[..., G]`` -> ``[..., slots]``: ``EVENT_HOLDS`` for each choice but its group's first."""
         vector = np.zeros((*look.shape[:-1], self.slots), np.float32)
         for i, (first, choices) in enumerate(zip(self.first_slot, self.counts, strict=True)):
             for number in range(1, choices):

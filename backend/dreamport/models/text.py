@@ -27,8 +27,8 @@ class TextConfig:
 class TextEncoder(nn.Module):
     """Tokens ``[B, words]`` (0 where there is no word) -> ``text [B, size]`` in -1..1.
 
-    Nothing said is a vector of zeros, which whoever asks puts there without asking: OpenVINO 2026.4.1 dies on a
-    product behind the last layer.
+    Nothing said is a vector of zeros, which whoever asks puts there without asking: OpenVINO 2026.4.1 dies on
+    a product behind the last layer.
     """
 
     def __init__(self, config: TextConfig) -> None:

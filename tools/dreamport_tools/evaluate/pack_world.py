@@ -125,8 +125,8 @@ def depth_of(pack: WorldPack) -> DepthRange:
             what for what, there in (("depth", depth), ("motion head", motion)) if there is None
         )
         raise DatasetError(
-            f"world {pack.manifest.name} has no {lacks}; this evaluation compares depth, places and walls, so "
-            "it needs a world that was recorded with poses and depth"
+            f"world {pack.manifest.name} has no {lacks}; this evaluation compares depth, places and "
+            "walls, so it needs a world that was recorded with poses and depth"
         )
     return depth
 
