@@ -38,8 +38,8 @@ class DiskFullError(DatasetError):
 
 
 class TrainingError(DreamportError):
-    """A training run cannot go on as it is: a loss that is not finite, processes that do not fit, a checkpoint
-    of another configuration."""
+    """A training run cannot go on as it is: a loss that is not finite, processes that do not fit, a
+    checkpoint of another configuration."""
 
 
 class TrainingStopped(DreamportError):

@@ -244,7 +244,7 @@ class PromptText(Bounded):
 
 
 class Prompts(Bounded):
-    """What the world can be told. ``size``: length of the prompt vector, places of events, then the text's."""
+    """What the world can be told. ``size``: length of the vector: places of events, then the text's."""
 
     size: int = Field(ge=1, le=1024)
     events: tuple[PromptEvent, ...] = Field(default=(), max_length=MAX_EVENTS)
