@@ -97,7 +97,7 @@ typedef struct _dreamport_v1_World {
     /* The world's own camera. */
     bool has_intrinsics;
     dreamport_v1_Intrinsics intrinsics;
-    /* Depth the world can show. */
+    /* Depth the world can show; not there in a world without depth, whose frames come without. */
     bool has_depth_range;
     dreamport_v1_DepthRange depth_range;
     /* Where a session can begin; the first is the default. */
