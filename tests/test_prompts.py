@@ -99,6 +99,9 @@ class TestGenerator:
         generator.step(FrameControl(events=("light.night", "weather.fog")))
         generator.step(FrameControl(events=("light.dusk",)))
         assert told(executor) == [EVENT_HOLDS, 0, EVENT_HOLDS, 0, 0, 0]
+        for events, holds in ((("light.night", "light.dusk"), 0), (("light.dusk", "light.night"), 1)):
+            generator.step(FrameControl(events=events))
+            assert told(executor)[:2] == [EVENT_HOLDS * (holds == slot) for slot in (0, 1)]
 
     def test_words_hold_until_others_are_said_and_none_take_them_back(self, world: WorldPack) -> None:
         generator, executor = generator_of(world)

@@ -175,10 +175,12 @@ def test_a_stop_file_stops_and_is_gone_after(tmp_path: Path) -> None:
         line.loop().run()
     assert not (tmp_path / "stop").exists()
     again = Line(tmp_path)
+    again.before = lambda step: (tmp_path / "stop").touch() if step.number == 11 else None
     loop = again.loop()
     assert loop.resume() and loop.step == 5
     loop.run()
     assert [row["step"] for row in rows(tmp_path, "line")] == list(range(1, 13))
+    assert (tmp_path / "stop").exists(), "asked for in the last step, it is for the stage that comes next"
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:

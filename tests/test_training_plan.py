@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ pytest.importorskip("torch", reason="training needs the extra 'train' (torch)")
 
 from dreamport.errors import DatasetError, DiskFullError, TrainingError, TrainingStopped
 from dreamport.worlds.buttons import buttons_of
-from dreamport_training.config import WorldConfig, load_config
+from dreamport_training.config import PRESETS, WorldConfig, load_config
 from dreamport_training.data.sizing import sizing_of
-from dreamport_training.ladder import Mark, read_marks, stopped_when_asked
+from dreamport_training.ladder import Mark, climb, read_marks, stopped_when_asked
+from dreamport_training.parallel import Parallel
 from dreamport_training.plan import Plan, check_disk, choose, disk_needed, told
 from dreamport_training.record_of_run import RunRecord, check_same_run, claim, read_record
+from dreamport_training.run import Run
 from dreamport_training.survey import Machine, Survey
 
 SURVEY = Survey(
@@ -38,6 +42,16 @@ def test_a_named_preset_keeps_its_steps_and_a_chosen_one_follows_the_data() -> N
     assert chosen(scale=True).causal.steps == preset
     assert chosen(scale=True, frames=6_000).causal.steps == preset // 2
     assert chosen(scale=True, frames=10**7).causal.steps == 3 * preset
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("frames", [100, 6_000, 10**7])
+def test_no_stage_ends_before_it_is_warm(preset: str, frames: int) -> None:
+    for scale in (False, True):
+        config = chosen(scale, load_config(preset), frames=frames)
+        for name in ("codec", "motion", "teacher", "control", "causal", "consistency", "dmd", "refine"):
+            stage = getattr(config, name)
+            assert stage.warmup <= stage.steps / 2, f"{preset}: {name}"
 
 
 def test_the_depth_range_is_the_datas_unless_somebody_gave_one() -> None:
@@ -113,13 +127,34 @@ def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
 
     claim(tmp_path)
     claim(tmp_path)  # the same process may
-    parent = psutil.Process(os.getppid())
-    note = {"pid": parent.pid, "started": parent.create_time()}
-    (tmp_path / "process.json").write_text(json.dumps(note))
-    with pytest.raises(TrainingError, match=f"process {parent.pid} works"):
-        claim(tmp_path)
-    (tmp_path / "process.json").write_text(json.dumps({**note, "started": 1.0}))
-    claim(tmp_path)  # that number was given out again
+
+    def noted(pid: int, started: float | None = None) -> None:
+        note = {"pid": pid, "started": started or psutil.Process(pid).create_time()}
+        (tmp_path / "process.json").write_text(json.dumps(note))
+
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        noted(other.pid)
+        with pytest.raises(TrainingError, match=f"process {other.pid} works"):
+            claim(tmp_path)
+        noted(other.pid, started=1.0)
+        claim(tmp_path)  # that number was given out again
+    finally:
+        other.communicate()
+    noted(os.getppid())
+    claim(tmp_path)  # a launcher's, which a server that began the run has noted
+    assert json.loads((tmp_path / "process.json").read_text())["pid"] == os.getpid()
+
+
+def test_a_wish_to_stop_counts_from_when_the_process_began(tmp_path: Path) -> None:
+    run = Run(tmp_path, tmp_path, load_config("tiny"), 0, Parallel())
+    stop = tmp_path / "stop"
+    stop.touch()
+    climb(run, lambda line: None, None, only="none of them")
+    assert stop.exists(), "what came while the program was loading is lost"
+    os.utime(stop, (1.0, 1.0))
+    climb(run, lambda line: None, None, only="none of them")
+    assert not stop.exists(), "what was left from another time would stop this one"
 
 
 def test_work_without_steps_stops_when_a_file_asks_for_it(tmp_path: Path) -> None:

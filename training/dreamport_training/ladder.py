@@ -9,11 +9,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Literal
+
+import psutil
 
 from dreamport.episodes.layout import read_info
 from dreamport.errors import DatasetError, DreamportError, TrainingStopped
@@ -76,9 +78,8 @@ def climb(
 
     Raises what the stages raise: ``TrainingStopped`` when everything is saved after a wish to stop.
     """
-    stop = run.folder / STOP
     if run.parallel.is_main:
-        stop.unlink(missing_ok=True)
+        _forget_old_stop(run.folder / STOP)
     marks = read_marks(run.folder)
     made = [Rung("export", export, _never, loops=False)] if export is not None else []
     for rung in (*rungs(), *made):
@@ -98,6 +99,14 @@ def climb(
         marks[rung.name] = Mark("done", round(seconds, 1))
         _write_marks(run, marks)
         say(f"{rung.name}: {seconds:.0f} s")
+
+
+def _forget_old_stop(stop: Path) -> None:
+    """A wish to stop from before this process began is none of its business; one that came while it was
+    loading is."""
+    with suppress(FileNotFoundError):
+        if stop.stat().st_mtime < psutil.Process().create_time():
+            stop.unlink()
 
 
 def read_marks(folder: Path) -> dict[str, Mark]:
@@ -131,6 +140,7 @@ def _climbed(run: Run, rung: Rung) -> float:
     """Climb one rung; the seconds it took, over all times that it was taken up."""
     began = time.monotonic()
     main = run.parallel.is_main
+    before = read_progress(run.folder)
     if not rung.loops and main:
         Progress(rung.name).write(run.folder)
     try:
@@ -143,7 +153,7 @@ def _climbed(run: Run, rung: Rung) -> float:
             rung.climb(run)
     except BaseException as error:
         told = read_progress(run.folder)
-        if main and (told is None or told.state == "running"):
+        if main and (told is None or told == before or told.state == "running"):
             interrupted = isinstance(error, TrainingStopped | KeyboardInterrupt)
             message = str(error) if isinstance(error, DreamportError) else type(error).__name__
             Progress(rung.name, state="stopped" if interrupted else "failed", message=message).write(

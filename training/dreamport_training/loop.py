@@ -310,11 +310,15 @@ class Loop:
         return {k: v / n if n else math.nan for k, v, n in zip(keys, totals, counts, strict=True)}
 
     def _decided(self, time_to_save: bool) -> tuple[bool, bool]:
-        """Whether to stop and whether to save: the same answer on every process."""
+        """Whether to stop and whether to save: the same answer on every process. A wish to stop in the last
+        step is left, as the file, to the stage that comes next."""
         parallel = self.run_.parallel
         stop_file = self.run_.folder / "stop"
         asked = self._asked_to_stop
-        if parallel.is_main and stop_file.exists():
+        if self.step == self.steps:
+            if asked:
+                stop_file.touch()
+        elif parallel.is_main and stop_file.exists():
             stop_file.unlink(missing_ok=True)
             asked = True
         save = parallel.is_main and time_to_save

@@ -76,7 +76,8 @@ def choose(
         factor = min(MOST_SCALE, max(LEAST_SCALE, math.sqrt(survey.frames / REFERENCE_FRAMES)))
         for name in SCALED:
             section = getattr(config, name)
-            changes.setdefault(name, {})["steps"] = max(1, round(section.steps * factor))
+            steps, warmup = max(1, round(section.steps * factor)), round(section.warmup * min(1.0, factor))
+            changes.setdefault(name, {}).update(steps=steps, warmup=warmup)
         said.append(
             f"{factor:.2g} of the preset's steps, made for {REFERENCE_FRAMES:,} frames: "
             f"here are {survey.frames:,}"

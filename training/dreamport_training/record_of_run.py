@@ -120,7 +120,7 @@ def claim(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         pid, started = 0, 0.0
     if (
-        pid not in (0, os.getpid())
+        pid not in (0, os.getpid(), os.getppid())  # on Windows a launcher may have started this interpreter
         and _started(pid) is not None
         and abs((_started(pid) or 0) - started) < 1.0
     ):

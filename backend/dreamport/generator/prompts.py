@@ -69,9 +69,9 @@ class PromptState:
         if self._prompts is None or (control.prompt is None and not control.events):
             return
         text = self._text if control.prompt is None else self._encoded(control.prompt)
-        for event in self._prompts.events:
-            if event.name in control.events:
-                self._slots[self._groups.index(event.group)] = NEUTRAL if event.slot is None else event.slot
+        known = {event.name: event for event in self._prompts.events}
+        for event in (known[name] for name in control.events):
+            self._slots[self._groups.index(event.group)] = NEUTRAL if event.slot is None else event.slot
         self._text = text
         self._compose()
 
