@@ -15,6 +15,7 @@ import grpc
 import psutil
 import pytest
 
+from dreamport.errors import PackError
 from dreamport.service import ServerOptions, TrainingCallError, TrainingClient
 from dreamport.service.refusal import Refusal
 from dreamport.service.training_desk import TrainingDesk
@@ -42,19 +43,22 @@ class Workshop:
     """A training desk on folders of its own, whose trainer is the stub."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.made = folder, 0
+        self.folder, self.made, self.fails = folder, 0, 0
         (folder / "captures" / "garden" / "meta").mkdir(parents=True, exist_ok=True)
         (folder / "captures" / "garden" / "meta" / "info.json").write_text("{}")
         self.options = ServerOptions(captures=folder / "captures", trainings=folder / "trainings")
 
     @contextlib.asynccontextmanager
-    async def open(self) -> AsyncIterator[TrainingDesk]:
-        """A server's desk for the time of the block; what runs then goes on."""
+    async def open(self, offered: Sequence[str] = ()) -> AsyncIterator[TrainingDesk]:
+        """A server's desk for the time of the block; what runs then goes on. The server offers the worlds
+        ``offered``; it fails to look for new ones the first ``fails`` times."""
 
         async def made() -> None:
             self.made += 1
+            if self.made <= self.fails:
+                raise PackError("a pack among the worlds is damaged")
 
-        desk = TrainingDesk(self.options, made, stub_command)
+        desk = TrainingDesk(self.options, made, stub_command, lambda: offered)
         desk.start()
         try:
             yield desk
@@ -220,6 +224,26 @@ async def test_a_world_that_no_run_made_is_never_written_over(workshop: Workshop
         refusal = await refused(desk.begin(wanted()))
         assert refusal.code == grpc.StatusCode.FAILED_PRECONDITION
     assert (pack / "world.json").read_text() == "mine"
+
+
+async def test_a_run_takes_no_name_of_a_world_that_the_server_offers(workshop: Workshop) -> None:
+    async with workshop.open(offered=("freedoom-map01",)) as desk:
+        refusal = await refused(desk.begin(wanted("freedoom-map01")))
+        assert refusal.code == grpc.StatusCode.FAILED_PRECONDITION and "choose another" in str(refusal)
+        assert not workshop.run("freedoom-map01").exists()
+        await desk.begin(wanted())
+
+
+async def test_worlds_are_looked_for_again_also_after_a_look_that_failed(workshop: Workshop) -> None:
+    workshop.fails = 1
+    async with workshop.open() as desk:
+        for number, world in enumerate(("garden", "cellar")):
+            await desk.begin(wanted(world))
+            await until_state(desk, State.RUN_STATE_RUNNING, world)
+            (workshop.run(world) / "finish").touch()
+            await until_state(desk, State.RUN_STATE_DONE, world)
+            while workshop.made <= number:
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")

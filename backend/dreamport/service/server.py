@@ -115,7 +115,11 @@ async def running_server(
     await sessions.desk.load(sessions.world("", "default_world"))
     larger = {} if options.captures is None else {RECORD: options.max_capture_message_bytes}
     desk = CaptureDesk(options)
-    training = TrainingDesk(options, sessions.look_for_worlds)
+    training = TrainingDesk(
+        options,
+        sessions.look_for_worlds,
+        known=lambda: [world.summary.name for world in sessions.worlds],
+    )
     server = grpc.aio.server(
         interceptors=[Guard(options.token, options.max_message_bytes, larger)],
         options=server_channel(max(options.max_message_bytes, *larger.values(), 0), options.max_calls),

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,17 +56,20 @@ def train_command(arguments: Sequence[str]) -> Sequence[str]:
 
 
 class TrainingDesk:
-    """Begins, finds and stops runs. ``made``: called when a run has made a world."""
+    """Begins, finds and stops runs. ``made``: called when a run has made a world. ``known``: names of the
+    worlds that the server offers; a new run takes none of them."""
 
     def __init__(
         self,
         options: ServerOptions,
         made: Callable[[], Awaitable[None]],
         command: Command = train_command,
+        known: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._options = options
         self._made = made
         self._command = command
+        self._known_worlds = known
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._starting = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -213,7 +216,7 @@ class TrainingDesk:
                 grpc.StatusCode.FAILED_PRECONDITION,
                 "world: this run is at work; watch it, or stop it first.",
             )
-        if not before and (folder.exists() or pack.exists()):
+        if not before and (folder.exists() or pack.exists() or wanted.world in self._known_worlds()):
             raise Refusal(
                 grpc.StatusCode.FAILED_PRECONDITION,
                 "world: there is a world of that name that no run of this server made; choose another.",
@@ -267,25 +270,26 @@ class TrainingDesk:
         found = [self._described(folder) for folder in _folders(runs)]
         return sorted(found, key=lambda run: -run.started_at)
 
+    @staticmethod
+    def _at_work(runs: Path) -> set[str]:
+        return {folder.name for folder in _folders(runs) if at_work(folder)}
+
     async def _watch_over(self) -> None:
         """Notice when runs end, so that their worlds can be played and their processes are forgotten."""
         working: set[str] = set()
         while not self._closing.is_set():
             try:
-                now = {run.world: run.state for run in await asyncio.to_thread(self._runs, self.folder)}
+                now = await asyncio.to_thread(self._at_work, self.folder)
+                ended, working = working - now, now
+                for world in sorted(ended):
+                    run = await asyncio.to_thread(self._described, self.folder / world)
+                    _log.info("training is over", world=world, state=training_pb2.RunState.Name(run.state))
+                    if run.state == DONE:
+                        await self._made()
             except Refusal:
                 return
             except Exception as error:  # a look that fails is taken again
                 _log.error("runs cannot be looked at", exc_info=error)
-                now = {}
-            for world in sorted(working):
-                state = now.get(world, training_pb2.RUN_STATE_UNSPECIFIED)
-                if state in AT_WORK:
-                    continue
-                _log.info("training is over", world=world, state=training_pb2.RunState.Name(state))
-                if state == DONE:
-                    await self._made()
-            working = {world for world, state in now.items() if state in AT_WORK}
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), POLL_S)
 

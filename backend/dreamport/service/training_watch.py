@@ -73,7 +73,7 @@ def _row(line: bytes) -> training_pb2.MetricRow | None:
             if isinstance(value, int | float) and math.isfinite(value)
         }
         return training_pb2.MetricRow(step=step, values=numbers)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
 
 
