@@ -282,6 +282,29 @@ def test_profiling_again_measures_only_what_changed(tmp_path: Path, monkeypatch:
     assert measured == [BAD]
 
 
+def test_a_damaged_raw_record_costs_one_episode_before_and_after_profiling(tmp_path: Path) -> None:
+    room(tmp_path)
+    raw = episode_paths(tmp_path, BAD)["raw.jsonl"]
+    raw.write_text('{"mark": "no')
+    assert re.search("raw record cannot be read", said_by_the_profile(tmp_path).reasons[0])
+    room(tmp_path / "other")
+    profiled(tmp_path / "other")
+    episode_paths(tmp_path / "other", BAD)["raw.jsonl"].unlink()
+    usable, (out,) = usable_episodes(Dataset(tmp_path / "other"))
+    assert [episode.index for episode in usable] == [0, 2] and "raw record" in out.reasons[0]
+
+
+def test_every_key_of_a_desktop_recording_is_no_mark_of_its_profile(tmp_path: Path) -> None:
+    room(tmp_path, episodes=1)
+    lines = [{"mark": "input", "row": 3, "text": '[["key", 1, "KeyW", 1]]'}, {"mark": "mark", "row": 4}]
+    with episode_paths(tmp_path, 0)["raw.jsonl"].open("a") as file:
+        file.writelines(f"{json.dumps(line)}\n" for line in [{}, *lines])
+    (only,) = profiled(tmp_path).episodes
+    assert only.measures is not None
+    kinds = [mark.kind for mark in only.measures.marks]
+    assert "mark" in kinds and "input" not in kinds
+
+
 def test_a_damaged_profile_is_named(tmp_path: Path) -> None:
     room(tmp_path, episodes=1)
     (tmp_path / "meta" / "profile.json").write_text(json.dumps({"version": 1, "episodes": {"0": {}}}))

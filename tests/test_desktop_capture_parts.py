@@ -14,10 +14,11 @@ import pytest
 import simplejpeg
 
 from dreamport.episodes.dataset import Dataset
-from dreamport.episodes.layout import DatasetInfo
+from dreamport.episodes.layout import DatasetInfo, create_dataset, read_info
 from dreamport.episodes.plan import EpisodePlan
 from dreamport.episodes.rows import FrameFacts
 from dreamport.errors import DesktopCaptureError
+from dreamport.worlds.buttons import buttons_of
 from dreamport_tools.desktop import keys
 from dreamport_tools.desktop.bindings import DEFAULT, Bindings
 from dreamport_tools.desktop.consent import ask_once
@@ -26,6 +27,7 @@ from dreamport_tools.desktop.evdev_mouse import motions
 from dreamport_tools.desktop.events import InputEvent
 from dreamport_tools.desktop.grid import Grid
 from dreamport_tools.desktop.hotkeys import HotKeys
+from dreamport_tools.desktop.plan import RunFacts, plan_episode
 from dreamport_tools.desktop.redaction import black_out
 from dreamport_tools.desktop.run import check
 from dreamport_tools.desktop.secrecy import Secrecy
@@ -112,6 +114,22 @@ def test_buttons_that_make_no_sense_are_named(text: str, said: str) -> None:
 def test_settings_that_make_no_sense_are_named(changed: dict[str, object], said: str) -> None:
     with pytest.raises(DesktopCaptureError, match=said):
         check(DesktopSettings(Path("out"), **changed))  # type: ignore[arg-type]
+
+
+def test_the_data_set_says_what_keys_are_bound_and_its_world_gets_them(tmp_path: Path) -> None:
+    settings = DesktopSettings(tmp_path, buttons="go=ArrowUp,KeyG fire=MouseLeft reload=KeyR")
+    run = RunFacts("session", 1, 0, "a game", {})
+    info = plan_episode(settings, run, (64, 32), Bindings.parse(settings.buttons), 0, datetime.now(UTC)).info
+    create_dataset(tmp_path, info)
+    create_dataset(tmp_path, info)  # goes on with it
+    there = read_info(tmp_path)
+    assert there.source["keys"] == {
+        "go": ["ArrowUp", "KeyG"], "fire": ["MouseLeft"], "reload": ["KeyR"]
+    }  # fmt: skip
+    keys = [button["keys"] for button in buttons_of(there.buttons, there.source["keys"])]
+    assert keys[0] == ("ArrowUp", "KeyG")
+    assert keys[1] == buttons_of(["fire"])[0]["keys"], "a button of the mouse gets a key that fits its name"
+    assert keys[2] == buttons_of(["reload"])[0]["keys"] != ("KeyR",), "R belongs to the page"
 
 
 def test_a_hot_key_needs_its_modifiers_and_is_taken_out_of_the_input() -> None:

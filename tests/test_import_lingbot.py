@@ -102,6 +102,7 @@ def test_bad_clips_are_named_and_the_rest_is_imported(tmp_path: Path) -> None:
     pickled = write_clip(root / "pickled")
     np.save(pickled / "action.npy", np.array([{"w": 1}], dtype=object), allow_pickle=True)
     (write_clip(root / "empty") / "poses.npy").write_bytes(b"")
+    (write_clip(root / "words") / "intrinsics.npy").write_bytes(b"no array at all")
     np.save(write_clip(root / "none") / "poses.npy", np.zeros((0, 4, 4)))
     write_clip(root / "good")
     reports = {Path(report.item).name: report for report in imported(tmp_path / "data", root)}
@@ -112,6 +113,7 @@ def test_bad_clips_are_named_and_the_rest_is_imported(tmp_path: Path) -> None:
     assert "--fps 24" in (reports["fast"].error or "")
     assert "action.npy is no array that can be read" in (reports["pickled"].error or "")
     assert "poses.npy is no array that can be read" in (reports["empty"].error or "")
+    assert "intrinsics.npy is no array that can be read" in (reports["words"].error or "")
     assert "poses.npy has shape (0, 4, 4)" in (reports["none"].error or "")
     assert not reports["good"].failed
     lengths = sorted(len(episode) for episode in Dataset(tmp_path / "data"))

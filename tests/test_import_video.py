@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,19 @@ def test_an_import_goes_on_where_it_was_stopped(
     assert again.before
     assert [outcome.episode for outcome in again.outcomes] == [0, 1]
     assert len(Dataset(tmp_path / "data")) == 2
+
+
+def test_what_was_refused_is_looked_at_again_with_other_limits(tmp_path: Path, walked: list[Picture]) -> None:
+    path = write_film(tmp_path / "film.mkv", walked[:30])
+    strict = replace(SMALL, least_seconds=5.0)
+    (refused,) = imported(tmp_path / "data", [path], limits=strict)
+    assert "--min-seconds" in refused.outcomes[0].reasons[0]
+    (same,) = imported(tmp_path / "data", [path], limits=strict)
+    assert same.before
+    (report,) = imported(tmp_path / "data", [path])
+    assert not report.before and [outcome.episode for outcome in report.outcomes] == [0]
+    (again,) = imported(tmp_path / "data", [path], limits=strict)
+    assert again.before and len(Dataset(tmp_path / "data")) == 1, "what is there stays"
 
 
 def test_a_full_disk_keeps_what_was_imported_and_says_how_to_go_on(

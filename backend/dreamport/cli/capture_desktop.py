@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from dreamport_tools.desktop.quality import Quality
     from dreamport_tools.desktop.recorder import Summary
 
-MODULES = ("mss", "pynput", "pyarrow", "av")
+# On Linux input comes from the X server itself; pynput is for who asks for it.
+MODULES = ("mss", "pyarrow", "av", "cv2", "Xlib" if sys.platform.startswith("linux") else "pynput")
 ASSUMED_LOOK_SCALE = 0.05
 """Degrees a count of the mouse, where nobody measured it: what many games do at their middle sensitivity."""
 REFRESH_S = 0.25

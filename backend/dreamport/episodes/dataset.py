@@ -155,10 +155,16 @@ class Episode:
         return dict(self._paths)
 
     def raw(self) -> list[dict[str, Any]]:
-        """The raw record: a header, then an event a tic or a mark, in the order in which they came."""
-        return [
-            json.loads(line) for line in self._paths["raw.jsonl"].read_text(encoding="utf-8").splitlines()
-        ]
+        """The raw record: a header, then an event a tic or a mark, in the order in which they came. Raises
+        ``DatasetError`` when it is damaged.
+        """
+        try:
+            lines = self._paths["raw.jsonl"].read_text(encoding="utf-8").splitlines()
+            return [json.loads(line) for line in lines]
+        except (OSError, ValueError) as error:
+            raise DatasetError(
+                f"episode {self.index}: its raw record cannot be read ({error}); copy or record it again"
+            ) from error
 
     def close(self) -> None:
         """Close the videos; they open again on demand."""

@@ -58,12 +58,17 @@ def usable_episodes(data: Dataset, split: str | None = None) -> tuple[list[Episo
     """
     judged = verdicts(data)
     rows = data.rows()
-    usable = [
-        data[position]
-        for position, (row, verdict) in enumerate(zip(rows, judged, strict=False))
-        if verdict.usable and split in (None, row["split"])
-    ]
-    out = [v for v, row in zip(judged, rows, strict=False) if not v.usable and split in (None, row["split"])]
+    usable, out = [], []
+    for position, (row, verdict) in enumerate(zip(rows, judged, strict=False)):
+        if split not in (None, row["split"]):
+            continue
+        if not verdict.usable:
+            out.append(verdict)
+            continue
+        try:
+            usable.append(data[position])
+        except DatasetError as error:  # a file that no profile looks at
+            out.append(Verdict(verdict.episode, False, (str(error),)))
     return usable, out + judged[len(rows) :]
 
 

@@ -61,7 +61,8 @@ def buttons_of(
 ) -> list[dict[str, Any]]:
     """Entries of a manifest for the buttons of a data set, bit 0 first: ``name``, ``label``, ``keys``.
 
-    ``keys``: those that a recording names by itself (``KeyboardEvent.code``), by recorded name. The others
+    ``keys``: those that a recording names by itself (``KeyboardEvent.code``), by recorded name; mouse buttons
+    and keys of the page do not count. The others
     are guessed by what a button is called, and what cannot be guessed gets a digit. No key is given twice.
     """
     taken: set[str] = set()
@@ -70,7 +71,11 @@ def buttons_of(
     for name in recorded:
         names.append(_unused(button_name(name), names))
         wanted = tuple(keys.get(name, ())) if keys else ()
-        own = tuple(k for k in wanted if re.fullmatch(r"[A-Za-z0-9]{1,32}", k) and not k.startswith("Mouse"))
+        own = tuple(
+            k
+            for k in wanted
+            if re.fullmatch(r"[A-Za-z0-9]{1,32}", k) and not k.startswith("Mouse") and k not in PAGE_KEYS
+        )
         free = tuple(key for key in (own or _guess(name)) if key not in taken)[:8]
         taken |= set(free)
         chosen.append(free)

@@ -8,6 +8,7 @@ sentences at fault."""
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -121,8 +122,10 @@ class EndpointCaptioner:
         key = self._cache.key({**self._request(messages), "tries": self._endpoint.tries})
         kept = self._cache.get(key)
         if kept is not None:
-            self.bill.kept += 1
-            return read_answer(kept, kind)
+            with contextlib.suppress(ValueError):  # a damaged one is asked for again
+                found = read_answer(kept, kind)
+                self.bill.kept += 1
+                return found
         answer = self._asked(messages, kind, where)
         self._cache.put(key, self._endpoint.model, answer.model_dump_json())
         return answer

@@ -14,6 +14,7 @@ from dreamport_tools.data.balance import Balance, balance_of
 from dreamport_tools.data.lag import Lag, find_lag, surest
 from dreamport_tools.data.movement import Movement, movement_of, spans
 from dreamport_tools.data.pictures import PictureFacts, look_at
+from dreamport_tools.desktop.episode import INPUT
 
 BLACK = 8
 FLAT = 2.0
@@ -200,6 +201,8 @@ def _marks(
         ),
     ]
     for event in episode.raw()[1:]:
+        if event.get("mark") == INPUT:  # every key and motion of a desktop recording: the controls have it
+            continue
         if isinstance(event.get("mark"), str) and isinstance(event.get("row"), int):
             row = max(0, min(event["row"], len(episode) - 1))
             found.append(Mark(event["mark"], row, row + 1, str(event.get("text", ""))))

@@ -153,7 +153,13 @@ def _measure_one(path: Path, position: int) -> tuple[int, list[str], dict[str, A
     problems = check_episode(data, position)
     if problems:
         return position, [problem.text for problem in problems], None
-    return position, [], measure(data[position]).to_json()
+    episode = data[position]
+    try:
+        return position, [], measure(episode).to_json()
+    except DatasetError as error:
+        return position, [str(error)], None
+    finally:
+        episode.close()
 
 
 def _measured(entry: Mapping[str, Any]) -> Measures | None:

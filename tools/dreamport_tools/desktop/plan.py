@@ -57,7 +57,6 @@ def plan_episode(
             "window": run.window,
             "clock": json.dumps({"monotonic_ns": now_ns, "utc": wall.isoformat()}),
             "jpeg_quality": str(settings.quality),
-            "keys": settings.buttons,
         },
     )
 
@@ -74,7 +73,12 @@ def _info(settings: DesktopSettings, size: tuple[int, int], bindings: Bindings) 
         intrinsics=(focal, focal, width / 2, height / 2),
         buttons=bindings.names,
         look_max_deg=settings.look_max_deg,
-        source={"engine": "desktop", "engine_numbers": ["grab_ms", "late_ms"], "intrinsics": "assumed"},
+        source={
+            "engine": "desktop",
+            "engine_numbers": ["grab_ms", "late_ms"],
+            "intrinsics": "assumed",
+            "keys": {name: list(keys) for name, keys in bindings.buttons},
+        },
         colour_codec="mjpeg",
         depth="none",
         pose="none",

@@ -46,7 +46,7 @@ class Summary:
 class _Running:
     """An episode that is recorded. ``number``: the grid's, of its last frame; ``gap``: the next frame is no
     neighbour of it, however long it was: one frame counts as missing. ``unseen``: nobody knows who had the
-    keyboard before the next frame.
+    keyboard before the next frame. ``secret``: a dropped frame's input, which the next frame takes over, is.
     """
 
     episode: DesktopEpisode
@@ -56,6 +56,7 @@ class _Running:
     next_index: int = 0
     gap: bool = False
     unseen: bool = True
+    secret: bool = False
 
 
 class Recorder:
@@ -162,7 +163,9 @@ class Recorder:
             return
         if not running.episode.ready():
             self.quality.dropped += 1  # its input goes to the next
+            running.secret |= hidden
             return
+        hidden, running.secret = hidden or running.secret, False
         self._events.sort(key=lambda event: event.time_ns)
         count = sum(event.time_ns <= shot.before_ns for event in self._events)
         if running.unseen:

@@ -44,9 +44,12 @@ class Part:
 
 
 class Item(Protocol):
-    """Something to import. ``name`` is what people call it."""
+    """Something to import. ``name`` is what people call it; ``limits``: what parts are refused by. With
+    others than before, an item of which something was refused is looked at again.
+    """
 
     name: str
+    limits: str
 
     def digest(self) -> str:
         """Hexadecimal, of its content: the same content is not imported twice."""
@@ -138,7 +141,7 @@ class _Desk:
         """Import an item, if it is not there already."""
         try:
             digest = item.digest()
-            return self._before(item, digest) if digest in self._done else self._import(item, digest)
+            return self._before(item, digest) or self._import(item, digest)
         except FileNotFoundError as error:
             return ItemReport(item.name, error=f"{item.name}: {error.filename} is missing; copy it again")
         except OSError as error:
@@ -149,8 +152,12 @@ class _Desk:
                 f"kept in {self._root}; make room and give the same command again"
             ) from error
 
-    def _before(self, item: Item, digest: str) -> ItemReport:
-        earlier = self._done[digest]
+    def _before(self, item: Item, digest: str) -> ItemReport | None:
+        earlier = self._done.get(digest)
+        if earlier is None:
+            return None
+        if earlier.get("limits") != item.limits and any(each["reasons"] for each in earlier["outcomes"]):
+            return None
         outcomes = tuple(
             Outcome(each["part"], each["episode"], tuple(each["reasons"]), each["failed"])
             for each in earlier["outcomes"]
@@ -167,8 +174,8 @@ class _Desk:
         report = ItemReport(item.name, tuple(found), tuple(item.notes()))
         # What failed is not written down as done: a file that was copied again deserves another look.
         if not report.failed:
-            self._done[digest] = asdict(report)
-            _append_journal(self._root, {"digest": digest, **asdict(report)})
+            self._done[digest] = {"digest": digest, "limits": item.limits, **asdict(report)}
+            _append_journal(self._root, self._done[digest])
         return report
 
     def _import_part(self, item: Item, digest: str, part: Part) -> Outcome:

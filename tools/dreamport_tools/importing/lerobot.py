@@ -137,6 +137,8 @@ class LeRobotImport:
 class LeRobotItem:
     """An episode of a LeRobot data set as an item."""
 
+    limits: str = ""
+
     def __init__(self, whole: LeRobotImport, episode: SourceEpisode) -> None:
         self._whole, self._source, self._episode = whole, whole.source, episode
         self.name = whole.source.label(episode)

@@ -81,6 +81,8 @@ class LingbotSettings:
 class Clip:
     """A folder with ``poses.npy`` as an item."""
 
+    limits: str = ""
+
     def __init__(self, folder: Path, settings: LingbotSettings) -> None:
         self.folder, self.name, self._settings = folder, str(folder), settings
         self._notes: list[str] = []
@@ -125,7 +127,7 @@ class Clip:
             )
         told(self.folder.name, 1, 1)
 
-    def _array(self, name: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    def _array(self, name: str, *shapes: tuple[int | None, ...]) -> NDArray[Any]:
         path = self.folder / name
         try:
             array = np.load(path, allow_pickle=False)
@@ -133,20 +135,22 @@ class Clip:
             raise DatasetError(f"{self.name} lacks {name}; copy the clip again") from None
         except (ValueError, OSError, EOFError) as error:
             raise DatasetError(f"{path} is no array that can be read ({error}); write it again") from error
-        fits = array.ndim == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+        fits = any(
+            array.ndim == len(shape)
+            and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+            for shape in shapes
         )
         if not fits or not len(array) or array.dtype.kind not in "fiub":
-            wanted = "x".join("N" if size is None else str(size) for size in shape)
+            wanted = " or ".join(
+                "x".join("N" if size is None else str(size) for size in shape) for shape in shapes
+            )
             raise DatasetError(
                 f"{path} has shape {array.shape} of {array.dtype}, {wanted} numbers are wanted"
             )
         return np.asarray(array, np.float64)
 
     def _cameras(self, count: int) -> Float64:
-        path = self.folder / "intrinsics.npy"
-        one = path.exists() and np.load(path, allow_pickle=False).ndim == 1
-        cameras = self._array("intrinsics.npy", (4,) if one else (None, 4)).reshape(-1, 4)
+        cameras = self._array("intrinsics.npy", (None, 4), (4,)).reshape(-1, 4)
         if len(cameras) == 1:
             return np.repeat(cameras, count, axis=0)
         if len(cameras) < count:
@@ -213,7 +217,9 @@ class Clip:
 
     def _tags(self) -> dict[str, str]:
         prompt = self.folder / "prompt.txt"
-        return {"prompt": prompt.read_text(encoding="utf-8").strip()} if prompt.exists() else {}
+        if not prompt.exists():
+            return {}
+        return {"prompt": prompt.read_text(encoding="utf-8", errors="replace").strip()}
 
     def _write(
         self, film: Film | None, pose: Float64, cameras: Float64, keys: Float64 | None, start: int, end: int,

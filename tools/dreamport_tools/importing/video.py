@@ -77,6 +77,7 @@ class Video:
 
     def __init__(self, path: Path, settings: VideoSettings) -> None:
         self.path, self.name, self._settings = path, str(path), settings
+        self.limits = repr(settings.limits)
         self._notes: list[str] = []
 
     def digest(self) -> str:

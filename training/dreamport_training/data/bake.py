@@ -235,7 +235,7 @@ def _decode(
     _check_any(dataset, journal)
     with room_for("the rows of the episodes"):
         journal = _close_gaps(folder, journal)
-        if jobs or not (folder / "first.npy").exists():
+        if jobs or not (folder / "confidence.npy").exists():  # the last of the tables
             episodes = (dataset[place_of[number]] for number in journal.places())
             write_tables(folder, episodes, journal, sizing)
     return journal

@@ -58,6 +58,7 @@ def build(
     first = sorted(judged, key=lambda index: (judged[index].usable, index))
     shown = set(first[:most]) if episodes is None else set(episodes)
     out.mkdir(parents=True, exist_ok=True)
+    (out / "episodes.js").touch()  # says whose folder it is, should this be interrupted
     measured = measures_of(data.path)
     listed = []
     told = progress or _tell_nobody

@@ -143,7 +143,8 @@ def compare_input(episode: Episode, given: list[Given], received: int) -> dict[s
 
 
 def _controls_equal(episode: Episode, events: list[InputEvent]) -> bool:
-    held = HeldControls(Bindings.parse(json.loads(episode.facts["tags"])["keys"]))
+    bound = episode.info.source["keys"].items()
+    held = HeldControls(Bindings(tuple((name, tuple(keys)) for name, keys in bound)))
     waiting, equal = list(events), True
     for row, time_ns in enumerate(episode.client_time_ns.tolist()):
         count = sum(event.time_ns <= time_ns for event in waiting)

@@ -40,10 +40,6 @@ class Motion:
             self._places[device, axis] = place
         return found[0], found[1]
 
-    def forget(self) -> None:
-        """Devices came or went: ask anew."""
-        self._ranges.clear()
-
 
 def raw_values(data: bytes, at: int, words: int) -> dict[int, float]:
     """Values by axis of a raw event whose mask of ``words`` words stands at ``at``: behind the mask stand the
