@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,8 +25,8 @@ from dreamport_tools.desktop import keys
 from dreamport_tools.desktop.bindings import DEFAULT, Bindings
 from dreamport_tools.desktop.consent import ask_once
 from dreamport_tools.desktop.controls import HeldControls
-from dreamport_tools.desktop.evdev_mouse import motions
-from dreamport_tools.desktop.events import InputEvent
+from dreamport_tools.desktop.evdev_mouse import EvdevMouse, motions
+from dreamport_tools.desktop.events import InputEvent, Put
 from dreamport_tools.desktop.grid import Grid
 from dreamport_tools.desktop.hotkeys import HotKeys
 from dreamport_tools.desktop.plan import RunFacts, plan_episode
@@ -36,6 +38,7 @@ from dreamport_tools.desktop.window import Box
 from dreamport_tools.desktop.windows.mouse import mouse_counts
 from dreamport_tools.desktop.x11.input import event_time_ns, raw_event
 from dreamport_tools.desktop.x11.motion import Motion
+from dreamport_tools.desktop.x11.text_fields import AtSpiTextFields, _Busy, _Refused
 
 
 def key(name: str, down: bool = True, time_ns: int = 0) -> InputEvent:
@@ -170,6 +173,22 @@ def test_what_is_typed_while_a_field_may_have_the_focus_is_nameless() -> None:
     )
 
 
+def test_the_text_field_of_a_program_that_is_busy_stays_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = AtSpiTextFields.__new__(AtSpiTextFields)
+    fields._field, fields._sure, fields._boxes = ("program", "/field"), True, (Box(1, 2, 3, 4),)
+    answers: list[Exception] = [_Busy("not in time"), _Busy("not in time"), _Refused("it is gone")]
+
+    def ask(*_: object) -> object:
+        raise answers.pop(0)
+
+    monkeypatch.setattr(fields, "_ask", ask)
+    for _ in range(2):
+        fields._measure()
+        assert fields.look() == (Box(1, 2, 3, 4),)
+    fields._measure()
+    assert fields.look() is None
+
+
 def test_black_out_covers_its_part_and_no_more_on_pictures_of_any_density() -> None:
     picture = np.full((20, 40, 4), 255, np.uint8)
     assert black_out(picture, Box(100, 100, 20, 10), [Box(90, 95, 15, 8)])
@@ -215,6 +234,41 @@ def test_a_kernel_report_is_one_motion_with_the_kernels_time() -> None:
 
     events = [event(2, 0, 3), event(2, 1, -4), event(0, 0, 0), event(2, 8, 1), event(0, 0, 0), event(2, 0, 1)]
     assert motions(events) == [InputEvent(7_000_250_000, "move", dx=3.0, dy=-4.0)]
+
+
+class Others:
+    """A source whose events the test puts."""
+
+    keys = mouse = "others"
+
+    def start(self, put: Put) -> None:
+        self.put = put
+
+    def snapshot(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_when_the_kernels_mouse_is_unplugged_the_other_sources_motion_counts() -> None:
+    mine, mouse_end = socket.socketpair()
+    gone, heard, others = threading.Event(), list[InputEvent](), Others()
+
+    def read() -> list[object]:
+        gone.set()
+        raise OSError(19, "No such device")
+
+    device = SimpleNamespace(fd=mouse_end.fileno(), name="a mouse", read=read, close=mouse_end.close)
+    mouse = EvdevMouse(others, [device])
+    mouse.start(heard.append)
+    others.put(move(1, 0))
+    assert not heard, "the kernel's counts are the better ones"
+    mine.send(b"!")
+    assert gone.wait(10)
+    mouse.close()
+    mine.close()
+    others.put(move(2, 0))
+    assert [event.dx for event in heard] == [2]
+    assert mouse.mouse == "evdev: a mouse; unplugged, then others"
 
 
 def test_raw_input_gives_relative_counts_of_mice_alone() -> None:

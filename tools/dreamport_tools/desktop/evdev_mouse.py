@@ -62,17 +62,22 @@ def motions(events: Iterable[Any]) -> list[InputEvent]:
 
 
 class EvdevMouse:
-    """``others`` with the motion of ``mice`` in place of their own."""
+    """``others`` with the motion of ``mice`` in place of their own, until one of them is unplugged."""
 
     def __init__(self, others: InputSource, mice: Sequence[Any]) -> None:
         self._others, self._mice = others, list(mice)
         self.keys, self.mouse = others.keys, f"evdev: {', '.join(str(mouse.name) for mouse in mice)}"
-        self._end = threading.Event()
+        self._end, self._unplugged = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, put: Put) -> None:
         """Begin both."""
-        self._others.start(lambda event: None if event.kind == "move" else put(event))
+
+        def put_others(event: InputEvent) -> None:
+            if event.kind != "move" or self._unplugged.is_set():
+                put(event)
+
+        self._others.start(put_others)
         self._thread = threading.Thread(target=self._run, args=(put,), name="evdev", daemon=True)
         self._thread.start()
 
@@ -93,15 +98,16 @@ class EvdevMouse:
     def _run(self, put: Put) -> None:
         waiting: dict[int, list[Any]] = {mouse.fd: [] for mouse in self._mice}
         by_descriptor = {mouse.fd: mouse for mouse in self._mice}
-        while not self._end.is_set() and by_descriptor:
+        while not self._end.is_set():
             for descriptor in select.select(list(by_descriptor), [], [], _STOP_S)[0]:
                 try:
                     waiting[descriptor] += by_descriptor[descriptor].read()
                 except BlockingIOError:
                     continue
-                except OSError:  # unplugged
-                    del by_descriptor[descriptor]
-                    continue
+                except OSError:  # nobody says when it comes back, but the others hear of every mouse
+                    self.mouse += f"; unplugged, then {self._others.mouse}"
+                    self._unplugged.set()
+                    return
                 reports = waiting[descriptor]
                 whole = max((i + 1 for i, event in enumerate(reports) if event.type == _EV_SYN), default=0)
                 for event in motions(reports[:whole]):

@@ -52,6 +52,7 @@ class AtSpiTextFields:
         except (OSError, KeyError, StopIteration, _Refused) as error:
             raise DesktopCaptureError(f"AT-SPI does not run here ({error!r})") from error
         self._field: Element | None = None
+        self._sure = True  # that it is a text field
         self._boxes: tuple[Box, ...] | None = None
         with contextlib.suppress(_Refused, OSError):
             self._field = self._search()
@@ -105,22 +106,27 @@ class AtSpiTextFields:
             if element == self._field:
                 self._field = None
             return
-        try:
-            self._field = element if self._is_text(element) else None
-        except _Refused:
-            self._field = None
+        self._field, self._sure = element, False
 
     def _measure(self) -> None:
-        """The field may move, and go, while it has the focus."""
+        """The field may move, and go, while it has the focus. A program that is busy is asked again at the
+        next look; its field keeps its place until then.
+        """
         if self._field is None:
             self._boxes = None
             return
         try:
+            if not self._sure and not self._is_text(self._field):
+                raise _Refused("no text field")
+            self._sure = True
             if not self._state(self._field) & _FOCUSED:
                 raise _Refused("no focus")
             ((left, top, width, height),) = self._ask(
                 *self._field, _COMPONENT, "GetExtents", "u", _OF_THE_SCREEN
             )
+        except _Busy:
+            self._boxes = (self._boxes or ()) if self._sure else None
+            return
         except _Refused:
             self._field = self._boxes = None
             return
@@ -156,7 +162,7 @@ class AtSpiTextFields:
         try:
             answer = self._bus.send_and_get_reply(call, timeout=_ANSWER_S)
         except TimeoutError as error:
-            raise _Refused(f"{method} was not answered") from error
+            raise _Busy(f"{method} was not answered") from error
         if answer.header.message_type == MessageType.error:
             raise _Refused(f"{method}: {answer.body}")
         return answer.body
@@ -164,3 +170,7 @@ class AtSpiTextFields:
 
 class _Refused(Exception):
     """A program, or the bus, does not answer a question."""
+
+
+class _Busy(_Refused):
+    """It has not answered in time."""
