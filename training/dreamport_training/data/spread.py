@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -59,7 +60,9 @@ class Spread:
     def _in_processes(self, work: Callable[[Job], str], jobs: Sequence[Job]) -> Iterator[tuple[Job, str]]:
         if self._pool is None:
             # Processes of their own from the start: a fork does not survive the threads of torch and gRPC.
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+            self._pool = ProcessPoolExecutor(
+                self._workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+            )
         futures = {self._pool.submit(work, job): job for job in jobs}
         try:
             failed: BaseException | None = None
@@ -114,3 +117,15 @@ class Spread:
             if "full" in answer:
                 raise DiskFullError(answer["full"])
             yield everything[int(row["job"])], answer["said"]
+
+
+def _end_with_parent() -> None:
+    """In a worker: a parent that is killed says nothing, and its workers would wait for jobs for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
