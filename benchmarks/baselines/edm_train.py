@@ -28,7 +28,7 @@ ROLLOUT = 4
 
 
 def small_frames(baked: Path, config: UNetConfig) -> NDArray[np.uint8]:
-    """Every baked frame at the baseline's size, kept beside the bake's own arrays' name in ``baked``."""
+    """Every baked frame at the baseline's size, ``[n, height, width, 3]``."""
     colour = np.load(baked / "colour.npy", mmap_mode="r")
     size = (config.width, config.height)
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in colour]).astype(
@@ -109,7 +109,7 @@ def main() -> None:
                 save()
                 saved = time.monotonic()
     save()
-    print(f"{step} steps in {used:.0f} processor seconds, last loss {float(loss.detach()):.4f}")
+    print(f"{step} steps in {used:.0f} processor seconds")
 
 
 if __name__ == "__main__":
