@@ -263,11 +263,15 @@ def test_a_run_folder_of_a_stranger_is_read_without_harm(tmp_path: Path) -> None
     run = tmp_path / "garden"
     (run / "samples").mkdir(parents=True)
     (run / "request.json").write_text('{"dataset": 7, "started_at": "soon"}')
-    (run / "progress.json").write_text('{"stage": [], "step": -4, "loss": "NaN", "seconds": 1e999}')
+    huge = "9" * 400
+    (run / "progress.json").write_text(
+        f'{{"stage": [], "step": -4, "loss": "NaN", "seconds": 1e999, "seconds_left": {huge}}}'
+    )
     (run / "stages.json").write_text('{"../x": {"state": "done"}, "codec": 3}')
     (run / "process.json").write_text('{"pid": "1", "started": null}')
     (run / "codec.jsonl").write_text(
-        '{"step": 1, "loss": 2}\nrubbish\n[1]\n{"step": 2, "loss": NaN, "psnr": 9}\n{"st'
+        f'{{"step": 1, "loss": 2}}\nrubbish\n[1]\n{{"step": 1, "loss": {huge}}}\n'
+        '{"step": 2, "loss": NaN, "psnr": 9}\n{"st'
     )
     (run / "samples" / "codec-000002.png").write_text("no picture")
     described = describe_run(run, tmp_path / "pack")

@@ -9,7 +9,6 @@ read as if a stranger had written it.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ MAX_JSON_BYTES = 256 * 1024
 MAX_LOG_BYTES = 64 * 1024
 MAX_STAGES = 32
 MAX_TEXT = 2_000
+MAX_NUMBER = 1e300
 PROBLEM = "dreamport: "
 """How a command begins the line that says why it gave up."""
 
@@ -192,7 +192,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
         return None
     return float(value)
 
