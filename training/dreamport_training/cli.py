@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dreamport.errors import DatasetError, TrainingStopped
 from dreamport.worlds.catalogue import user_worlds_path
-from dreamport_training.config import PRESETS, WorldConfig, load_config, parse_override
+from dreamport_training.config import PRESETS, WorldConfig, changed_config, load_config, parse_override
 from dreamport_training.data.sizing import sizing_of
 from dreamport_training.export import check_place
 from dreamport_training.ladder import STAGES, climb, left_out, read_marks
@@ -210,17 +210,17 @@ def _decided(
     out: Path,
 ) -> tuple[RunRecord, Plan, bool]:
     """What the run will be, what it will take, and whether it was decided anew: a run that is taken up again
-    with nothing said keeps what it was begun with."""
+    with no preset keeps what it was begun with, but for what ``settings`` say."""
     if preset and file is not None:
         raise DatasetError('give --preset or --config, not both; a file may begin with preset = "NAME"')
     survey, machine = survey_data(data), survey_machine(folder, device or None)
-    if before is not None and not (preset or file or settings):
-        chosen: WorldConfig = before.config
-        reasons: list[str] = ["as the run was begun"]
-        name, fresh = before.preset, False
+    overrides = dict(parse_override(text) for text in settings)
+    if before is not None and not (preset or file):
+        chosen: WorldConfig = changed_config(before.config, overrides)
+        reasons: list[str] = ["as the run was begun", *settings]
+        name, fresh = before.preset, bool(settings)
     else:
         name = "" if file is not None else preset or preset_for(machine)
-        overrides = dict(parse_override(text) for text in settings)
         loaded = load_config(name or None, file, overrides)
         scale = not preset and file is None
         chosen, said = choose(loaded, survey, machine, scale=scale)

@@ -325,13 +325,22 @@ def load_config(
     elif preset is None:
         preset, source = "cpu", "preset cpu"
     merged = _merged(_preset(preset), values) if preset is not None else values
-    for key, value in (overrides or {}).items():
+    return _overridden(merged, overrides or {}, source)
+
+
+def changed_config(config: WorldConfig, overrides: Mapping[str, Any]) -> WorldConfig:
+    """``config`` with other values at dotted keys. Raises ``DatasetError``."""
+    return _overridden(json.loads(config.to_json()), overrides, "the run's configuration")
+
+
+def _overridden(values: Mapping[str, Any], overrides: Mapping[str, Any], source: str) -> WorldConfig:
+    for key, value in overrides.items():
         nested: Any = value
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        merged = _merged(merged, nested)
+        values = _merged(values, nested)
     try:
-        text = json.dumps(merged)
+        text = json.dumps(values)
     except TypeError as error:
         raise DatasetError(f"{source}: {error}; the configuration has numbers, texts and lists") from error
     return config_from_json(text, source)

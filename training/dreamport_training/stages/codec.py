@@ -16,6 +16,7 @@ from dreamport_training.objectives.codec import picture_loss
 from dreamport_training.prompts import conditions_of, dressed_pictures
 from dreamport_training.run import Run
 from dreamport_training.stages.draws import Draws
+from dreamport_training.stages.strips import codec_strip
 
 LATENT_NOISE = 0.05
 """On the latent in front of the decoder, so that it bears what the transformer gets wrong."""
@@ -77,7 +78,7 @@ def train_codec(run: Run, data: Baked) -> tuple[Encoder, Decoder]:
         decay=section.decay,
     )
     loop.resume()
-    loop.run()
+    loop.run(codec_strip(run, data, averages["encoder"], averages["decoder"]))
     names = {"encoder": ("encode", "encode"), "decoder": ("decode", "decode_codec")}
     for key, (graph, name) in names.items():
         run.save(graph, averages[key], config, name)

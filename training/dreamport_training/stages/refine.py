@@ -16,7 +16,7 @@ from dreamport_training.prompts import conditions_of, dressed_pictures
 from dreamport_training.rollout import self_rollout
 from dreamport_training.run import Run
 from dreamport_training.stages.draws import Draws, mean_where
-from dreamport_training.stages.strips import hints_shown
+from dreamport_training.stages.strips import hints_shown, played_strip
 
 
 def train_refine(run: Run, clips: LatentClips, student: CausalDiT, decoder: Decoder) -> Decoder:
@@ -71,7 +71,7 @@ def train_refine(run: Run, clips: LatentClips, student: CausalDiT, decoder: Deco
         decay=section.decay,
     )
     loop.resume()
-    loop.run()
+    loop.run(played_strip(run, source, maker, average))
     run.save("decode", average, decoder.config, "decode")
     finished = run.load("decode", "decode")
     assert isinstance(finished, Decoder)

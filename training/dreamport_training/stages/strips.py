@@ -8,11 +8,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from dreamport.models.codec import Decoder
 from dreamport.models.dit import CausalDiT
-from dreamport_training.data.baked import Pictures
+from dreamport_training.data.baked import Baked, Pictures
 from dreamport_training.data.latents import Clips, LatentClips
 from dreamport_training.prompts import conditions_of, dressed_pictures
 from dreamport_training.rollout import self_rollout
@@ -20,7 +19,7 @@ from dreamport_training.run import Run
 from dreamport_training.stages.experts import Experts
 
 Sample = Callable[[], NDArray[np.uint8]]
-CLIPS, TEACHER_STEPS = 2, 8
+CLIPS, TEACHER_STEPS, CODEC_FRAMES = 2, 8, 6
 
 
 def pictures_of(run: Run, source: LatentClips, clips: Clips) -> Pictures:
@@ -39,13 +38,15 @@ def hints_shown(clips: Clips, pictures: Pictures, device: torch.device) -> tuple
     return pictures.hint_colour.to(device), pictures.hint_inverse_depth.to(device), valid
 
 
-def strip_of(run: Run, clips: LatentClips, make: Callable[[Clips], Tensor]) -> Sample | None:
-    """Two clips, each a row as recorded and a row that ``make`` made (latents like ``Clips.latent``). None
-    while there is no decoder."""
-    if not run.module("decode_codec").exists():
-        return None
-    decoder = run.load("decode", "decode_codec")
-    assert isinstance(decoder, Decoder)
+def strip_of(
+    run: Run, clips: LatentClips, make: Callable[[Clips], Tensor], decoder: nn.Module | None = None
+) -> Sample | None:
+    """Two clips, each a row as recorded and a row that ``make`` made (latents like ``Clips.latent``), seen
+    through ``decoder``, the codec's when left out. None while there is none."""
+    if decoder is None:
+        if not run.module("decode_codec").exists():
+            return None
+        decoder = run.load("decode", "decode_codec")
 
     def sample() -> NDArray[np.uint8]:
         c = clips.batch(CLIPS, np.random.default_rng(run.seed), run.device)
@@ -56,11 +57,33 @@ def strip_of(run: Run, clips: LatentClips, make: Callable[[Clips], Tensor]) -> S
         rows = []
         for clip in range(CLIPS):
             part = slice(clip * clips.frames, (clip + 1) * clips.frames)
-            rows += [torch.cat(list(p[part].float().cpu()), dim=-1) for p in (pictures.colour, colour)]
-        whole = (torch.cat(rows, dim=-2).clamp(0.0, 1.0) * 255.0).round().byte()
-        return np.ascontiguousarray(whole.permute(1, 2, 0).numpy())
+            rows += [pictures.colour[part], colour[part]]
+        return stacked(rows)
 
     return sample
+
+
+def codec_strip(run: Run, data: Baked, encoder: nn.Module, decoder: nn.Module) -> Sample:
+    """Some frames in a row as recorded, and below them as they come through the codec without a hint."""
+    frames = np.random.default_rng(run.seed).integers(0, len(data), CODEC_FRAMES)
+
+    def sample() -> NDArray[np.uint8]:
+        p = data.pictures(frames)
+        colour, depth = p.colour.to(run.device), p.inverse_depth.to(run.device)
+        with run.autocast():
+            latent = encoder(colour, depth)["latent"]
+            nothing = torch.zeros_like(depth)
+            made = decoder(latent, torch.zeros_like(colour), nothing, nothing)["colour"]
+        return stacked([p.colour, made])
+
+    return sample
+
+
+def stacked(rows: list[Tensor]) -> NDArray[np.uint8]:
+    """Rows of pictures ``[T, 3, H, W]`` in 0..1 below each other: ``[R * H, T * W, 3]``."""
+    whole = torch.cat([torch.cat(list(row.float().cpu()), dim=-1) for row in rows], dim=-2)
+    whole = (whole.clamp(0.0, 1.0) * 255.0).round().byte()
+    return np.ascontiguousarray(whole.permute(1, 2, 0).numpy())
 
 
 def teacher_strip(run: Run, clips: LatentClips, experts: Experts) -> Sample | None:
@@ -73,7 +96,9 @@ def teacher_strip(run: Run, clips: LatentClips, experts: Experts) -> Sample | No
     return strip_of(run, clips, make)
 
 
-def played_strip(run: Run, clips: LatentClips, model: CausalDiT) -> Sample | None:
+def played_strip(
+    run: Run, clips: LatentClips, model: CausalDiT, decoder: nn.Module | None = None
+) -> Sample | None:
     """The first frame given, the others made one after the other, as at play."""
     m = run.config.model
 
@@ -84,4 +109,4 @@ def played_strip(run: Run, clips: LatentClips, model: CausalDiT) -> Sample | Non
             model, c, noise, sigmas=m.sigmas, context_sigma=m.context_sigma, precision=run.autocast
         )
 
-    return strip_of(run, clips, make)
+    return strip_of(run, clips, make, decoder)
