@@ -127,7 +127,7 @@ def curves(results: dict[str, dict[str, Any]], out: Path) -> None:
         axis.set_xlabel("frame")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("PSNR, dB")
-    axes[-1].legend(fontsize=8)
+    axes[0].legend(fontsize=8, loc="center left")
     figure.tight_layout()
     figure.savefig(out, dpi=110)
 
