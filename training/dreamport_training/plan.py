@@ -79,7 +79,7 @@ def choose(
             steps, warmup = max(1, round(section.steps * factor)), round(section.warmup * min(1.0, factor))
             changes.setdefault(name, {}).update(steps=steps, warmup=warmup)
         said.append(
-            f"{factor:.2g} of the preset's steps, made for {REFERENCE_FRAMES:,} frames: "
+            f"{factor:.2g} times the preset's steps, made for {REFERENCE_FRAMES:,} frames: "
             f"here are {survey.frames:,}"
         )
     for name in CLIPPED:
