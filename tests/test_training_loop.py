@@ -387,13 +387,25 @@ def test_an_optimiser_of_what_is_not_saved_is_a_mistake(tmp_path: Path) -> None:
         line.loop(learners=[Learner("x", [torch.optim.SGD(other.parameters())], line.loss_of)])
 
 
-def test_ctrl_c_stops_cleanly_and_handlers_are_put_back(tmp_path: Path) -> None:
+def interrupted_run(folder: Path) -> None:
+    """What the process of the next test does: a run that is interrupted in its third step."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.getsignal(signal.SIGINT)
-    line = Line(tmp_path)
+    line = Line(folder)
     line.before = lambda step: os.kill(os.getpid(), signal.SIGINT) if step.number == 2 else None
     with pytest.raises(TrainingStopped, match="step 3 of 12"):
         line.loop().run()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_stops_cleanly_and_handlers_are_put_back(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from test_training_loop import interrupted_run; "
+    code += "interrupted_run(Path(sys.argv[1])); print('stopped as asked')"
+    done = subprocess.run(  # a signal is for a whole process, and the tests' own is not ours to interrupt
+        [sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent,
+        capture_output=True, text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0 and "stopped as asked" in done.stdout, done.stderr
 
 
 def test_a_module_is_saved_whole_and_loaded_back(tmp_path: Path) -> None:
