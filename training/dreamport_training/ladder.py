@@ -177,13 +177,16 @@ def stopped_when_asked(folder: Path, stage: str) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise TrainingStopped(f"{stage}: stopped; the same command goes on from what is done")
 
-    over, asked = threading.Event(), folder / STOP
+    over, asked, main = threading.Event(), folder / STOP, threading.main_thread().ident
 
     def watch() -> None:
         while not over.wait(STOP_INTERVAL_S):
             if asked.exists():
                 asked.unlink(missing_ok=True)
-                _thread.interrupt_main()
+                if main is not None and hasattr(signal, "pthread_kill"):
+                    signal.pthread_kill(main, signal.SIGINT)  # also wakes it from a wait
+                else:
+                    _thread.interrupt_main()
                 return
 
     watching = threading.Thread(target=watch, daemon=True)
