@@ -13,13 +13,18 @@ from dreamport_training.data.latents import LatentClips
 
 def transformer_config(config: WorldConfig, clips: LatentClips) -> DiTConfig:
     """Sizes of the played transformer: the configuration's, and the data's latents and controls."""
-    _, channels, height, width = clips.latents.shape
+    return sized_transformer(config, clips.latents.shape[1:], clips.data.control.shape[1])
+
+
+def sized_transformer(config: WorldConfig, latent: tuple[int, ...], controls: int) -> DiTConfig:
+    """The same of data that is not there yet: ``latent`` [C, h, w] and ``controls`` numbers a frame."""
+    channels, height, width = latent
     m = config.model
     return DiTConfig(
         latent_channels=channels,
         latent_height=height,
         latent_width=width,
-        control_size=clips.data.control.shape[1],
+        control_size=controls,
         width=m.width,
         layers=m.layers,
         heads=m.heads,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from dreamport.models.codec import Decoder, Encoder
-from dreamport.models.dit import CausalDiT, DiTConfig
+from dreamport.models.dit import CausalDiT
+from dreamport_training.architecture import sized_transformer
 from dreamport_training.config import Curriculum, WorldConfig
 from dreamport_training.data.sizing import Sizing
 from dreamport_training.survey import Machine, Survey
@@ -81,23 +83,9 @@ def _codec_seconds(
 
 def _frame_seconds(config: WorldConfig, sizing: Sizing, controls: int, device: torch.device) -> float:
     """Of one frame of one clip through the transformer, forward."""
-    m, channels = config.model, config.codec.latent_channels
-    rows, columns, frames = sizing.height // 8, sizing.width // 8, 4
-    model = CausalDiT(
-        DiTConfig(
-            latent_channels=channels,
-            latent_height=rows,
-            latent_width=columns,
-            control_size=controls,
-            width=m.width,
-            layers=m.layers,
-            heads=m.heads,
-            patch=m.patch,
-            sink_frames=m.sink_frames,
-            window_frames=m.window_frames,
-            adapters=True,
-        )
-    ).to(device)
+    channels, rows, columns, frames = config.codec.latent_channels, sizing.height // 8, sizing.width // 8, 4
+    sizes = sized_transformer(config, (channels, rows, columns), controls)
+    model = CausalDiT(replace(sizes, adapters=True, prompt_size=0)).to(device)
     latent = torch.randn(1, frames, channels, rows, columns, device=device)
     shown = torch.randn(1, frames, channels + 1, rows, columns, device=device)
     rays = torch.randn(1, frames, 6, rows, columns, device=device)
