@@ -271,6 +271,35 @@ class TestHostileGraphs:
             OpenVINOExecutor(self.pack_with(stub, broken), threads=1)
 
 
+class TestManyWorlds:
+    def test_a_signal_is_handled_after_worlds_were_opened_and_closed_in_turn(
+        self, stub: WorldPack, tmp_path: Path
+    ) -> None:
+        program = """
+import os, signal, sys
+from dreamport.executors import open_executor
+from dreamport.worlds import open_pack
+
+heard = []
+signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+first = open_executor(open_pack(sys.argv[1]), "openvino", threads=1, cache=False)
+second = open_executor(open_pack(sys.argv[1]), "openvino", threads=1, cache=False)
+for executor in (first, second):
+    executor.close()
+del first, second, executor
+os.kill(os.getpid(), signal.SIGINT)
+print(len(heard))
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(stub.path)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
+
+
 class TestCompiledCache:
     def test_fills_a_folder_and_gives_the_same_numbers_from_it(self, stub: WorldPack, tmp_path: Path) -> None:
         first = OpenVINOExecutor(stub, threads=1, cache_path=tmp_path)

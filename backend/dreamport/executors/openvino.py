@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class OpenVINOExecutor:
         self._signatures = signatures(pack.manifest)
         self._requests: dict[str, Any] = {}
         try:
-            core = ov.Core()
+            core = _core()
             self.device = str(core.get_property(DEVICE, "FULL_DEVICE_NAME"))
             capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
             if precision == "bf16" and "BF16" not in capabilities:
@@ -109,6 +110,17 @@ class OpenVINOExecutor:
     def close(self) -> None:
         """Drop the compiled graphs."""
         self._requests.clear()
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO's core, one for the process and never given back.
+
+    On Linux its CPU plugin gives the thread that makes it a stack for signal handlers, and frees it with the
+    core; of two cores the one that goes last restores the other's, which is gone, and the next Ctrl-C ends
+    the process with a segmentation fault.
+    """
+    return ov.Core()
 
 
 def _config(threads: int | None, precision: str, cache_path: Path | None) -> dict[str, Any]:
