@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ pytest.importorskip("torch")
 import torch
 
 from dreamport.errors import TrainingError, TrainingStopped
-from dreamport_training.config import load_config
+from dreamport_training.config import Stage, load_config
 from dreamport_training.loop import Learner, Loop, Metrics, Step, step_of
 from dreamport_training.parallel import Parallel
 from dreamport_training.progress import Progress, read_progress
@@ -65,16 +66,22 @@ class Line:
         x = torch.rand(8, 1, generator=step.generator)
         return (self.module(x) - 3.0 * x).square().mean(), {"weight": float(self.module.weight.detach())}
 
-    def loop(self, steps: int = 12, learners: Sequence[Learner] | None = None, **options: Any) -> Loop:
+    def loop(
+        self,
+        steps: int = 12,
+        learners: Sequence[Learner] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Any,
+    ) -> Loop:
         optimiser = torch.optim.SGD(self.module.parameters(), lr=1.0)
         return Loop(
             self.run,
             "line",
+            Stage(steps=steps, batch=8, **{"rate": 0.1, "warmup": 4, **options}),
             modules={"line": self.module},
             averages={"line": self.average},
             learners=learners or [Learner("line", [optimiser], self.loss_of)],
-            steps=steps,
-            **{"rate": 0.1, "warmup": 4, **options},
+            clock=clock,
         )
 
 

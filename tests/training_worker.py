@@ -28,7 +28,7 @@ from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from dreamport.errors import DreamportError
 from dreamport.models.dit import CausalDiT, DiTConfig
-from dreamport_training.config import load_config, parse_override
+from dreamport_training.config import Stage, load_config, parse_override
 from dreamport_training.loop import Learner, Loop, Metrics, Step
 from dreamport_training.muon import Muon
 from dreamport_training.parallel import Parallel
@@ -162,12 +162,10 @@ def train(folder: Path, options: Mapping[str, Any]) -> None:
     loop = Loop(
         run,
         "causal",
+        Stage(steps=steps, batch=1, rate=2e-3, warmup=5),
         modules=modules,
         averages={"dit": average},
         learners=learners,
-        steps=steps,
-        rate=2e-3,
-        warmup=5,
         clock=lambda: float(loop.step),  # a second a step: checkpoints come at known steps
     )
     loop.resume()

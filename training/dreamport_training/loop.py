@@ -29,6 +29,7 @@ from torch.optim import Optimizer
 
 from dreamport.errors import TrainingError, TrainingStopped
 from dreamport_training import checkpoint
+from dreamport_training.config import Stage
 from dreamport_training.parallel import shard_of
 from dreamport_training.progress import Progress
 from dreamport_training.record import Record
@@ -79,7 +80,8 @@ def step_of(seed: int, stage: str, learner: str, number: int, repeat: int) -> St
 
 
 class Loop:
-    """Trains ``modules`` for ``steps`` steps; ``averages`` follow those of the same name.
+    """Trains ``modules`` with the steps, rate, warm-up and decay of ``stage``; ``averages`` follow those
+    of the same name.
 
     Modules and averages are prepared by ``run.parallel`` before (a copy is made before that), optimisers
     after. Learners take their turns in order in every step. With several, rows name each one's numbers
@@ -90,19 +92,17 @@ class Loop:
         self,
         run: Run,
         name: str,
+        stage: Stage,
         *,
         modules: dict[str, nn.Module],
         averages: dict[str, nn.Module],
         learners: Sequence[Learner],
-        steps: int,
-        rate: float,
-        warmup: int = 50,
-        decay: float = 0.999,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run_, self.name = run, name
         self.modules, self.averages, self.learners = modules, averages, list(learners)
-        self.steps, self.peak, self.warmup, self.decay, self.clock = steps, rate, warmup, decay, clock
+        self.steps, self.peak = stage.steps, stage.rate
+        self.warmup, self.decay, self.clock = stage.warmup, stage.decay, clock
         self.step, self.seconds = 0, 0.0
         self.loss: float | None = None
         self.folder = run.folder / "checkpoints" / name

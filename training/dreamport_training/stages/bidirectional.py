@@ -70,13 +70,10 @@ def fit_backbone(
     loop = Loop(
         run,
         name,
+        section,
         modules={"dit": model},
         averages={"dit": average},
         learners=[Learner("dit", optimisers_of(model, section.rate), loss_of)],
-        steps=section.steps,
-        rate=section.rate,
-        warmup=section.warmup,
-        decay=section.decay,
     )
     loop.resume()
     loop.run(teacher_strip(run, clips, Experts(average, average, boundary, steered)))

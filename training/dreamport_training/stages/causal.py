@@ -61,13 +61,10 @@ def train_causal(run: Run, clips: LatentClips, teacher: Experts | None = None) -
     loop = Loop(
         run,
         "causal",
+        section,
         modules={"dit": model},
         averages={"dit": average},
         learners=[Learner("dit", optimisers_of(model, section.rate), loss_of)],
-        steps=section.steps,
-        rate=section.rate,
-        warmup=section.warmup,
-        decay=section.decay,
     )
     loop.resume()
     loop.run(played_strip(run, clips, average))

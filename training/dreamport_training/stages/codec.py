@@ -69,13 +69,10 @@ def train_codec(run: Run, data: Baked) -> tuple[Encoder, Decoder]:
     loop = Loop(
         run,
         "codec",
+        section,
         modules=modules,
         averages=averages,
         learners=[Learner("codec", [optimiser], loss_of)],
-        steps=section.steps,
-        rate=section.rate,
-        warmup=section.warmup,
-        decay=section.decay,
     )
     loop.resume()
     loop.run(codec_strip(run, data, averages["encoder"], averages["decoder"]))

@@ -84,13 +84,10 @@ def train_consistency(run: Run, clips: LatentClips, teacher: CausalDiT) -> Causa
     loop = Loop(
         run,
         "consistency",
+        section,
         modules={"dit": student},
         averages={"dit": average},
         learners=[Learner("dit", optimisers_of(student, section.rate), loss_of)],
-        steps=section.steps,
-        rate=section.rate,
-        warmup=section.warmup,
-        decay=section.decay,
     )
     loop.resume()
     loop.run(played_strip(run, source, average))

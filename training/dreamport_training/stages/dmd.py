@@ -138,16 +138,13 @@ def train_dmd(run: Run, clips: LatentClips, student: CausalDiT, teacher: Experts
     loop = Loop(
         run,
         "dmd",
+        section,
         modules={"dit": model, "fake": fake_model, "head": head},
         averages={"dit": average},
         learners=[
             Learner("critic", critic_optimisers, critic_loss_of, repeats=section.critic_repeats),
             Learner("dit", optimisers_of(model, section.rate), student_loss_of, first=section.critic_first),
         ],
-        steps=section.steps,
-        rate=section.rate,
-        warmup=section.warmup,
-        decay=section.decay,
     )
     loop.resume()
     loop.run(played_strip(run, source, average))

@@ -178,13 +178,10 @@ def train_motion(run: Run, physics: Physics | None = None) -> MotionHead:
     loop = Loop(
         run,
         "motion",
+        section,
         modules={"motion": model},
         averages={"motion": average},
         learners=[Learner("motion", [optimiser], loss_of)],
-        steps=section.steps,
-        rate=section.rate,
-        warmup=section.warmup,
-        decay=section.decay,
     )
     loop.resume()
     loop.run()

@@ -62,13 +62,10 @@ def train_refine(run: Run, clips: LatentClips, student: CausalDiT, decoder: Deco
     loop = Loop(
         run,
         "refine",
+        section,
         modules={"decoder": model},
         averages={"decoder": average},
         learners=[Learner("decoder", [optimiser], loss_of)],
-        steps=section.steps,
-        rate=section.rate,
-        warmup=section.warmup,
-        decay=section.decay,
     )
     loop.resume()
     loop.run(played_strip(run, source, maker, average))
