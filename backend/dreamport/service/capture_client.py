@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 
 from dreamport.episodes.depth import encode_inverse_depth
 from dreamport.geometry import Intrinsics, Pose
-from dreamport.service.channel import client_channel
 from dreamport.service.client import KEPT_MESSAGES, PlayError
 from dreamport.service.negotiation import PROTOCOL_VERSION
 from dreamport.service.refusal import RETRY_PUSHBACK
+from dreamport.service.service_client import ServiceClient
 from dreamport.service.wire import intrinsics_message, pose_message
 from dreamport.v1 import capture_pb2, capture_pb2_grpc, common_pb2
 
@@ -39,24 +39,8 @@ class CaptureError(PlayError):
     """The server ended the recording. ``retry_after_ms``: when it says to come back, or ``None``."""
 
 
-class CaptureClient:
+class CaptureClient(ServiceClient):
     """A connection to a server. ``root_certificate`` (PEM) turns TLS on; a token goes with every call."""
-
-    def __init__(self, target: str, token: str | None = None, root_certificate: bytes | None = None) -> None:
-        if root_certificate is None:
-            self._channel = grpc.aio.insecure_channel(target, options=client_channel())
-        else:
-            credentials = grpc.ssl_channel_credentials(root_certificate)
-            self._channel = grpc.aio.secure_channel(target, credentials, options=client_channel())
-        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._channel.close()
 
     def record(self) -> Recorder:
         """A recorder on a stream of its own."""

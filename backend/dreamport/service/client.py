@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 
 from dreamport.errors import DreamportError
 from dreamport.geometry import Intrinsics, Pose
-from dreamport.service.channel import client_channel
 from dreamport.service.negotiation import PROTOCOL_VERSION
 from dreamport.service.pictures import decode_inverse_depth
 from dreamport.service.refusal import RETRY_PUSHBACK
+from dreamport.service.service_client import ServiceClient
 from dreamport.service.shared_memory import FrameRingReader
 from dreamport.service.wire import intrinsics_message, pose_message
 from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
@@ -58,24 +58,8 @@ class PlayedFrame:
     received_ns: int
 
 
-class PlayClient:
+class PlayClient(ServiceClient):
     """A connection to a server. ``root_certificate`` (PEM) turns TLS on; a token goes with every call."""
-
-    def __init__(self, target: str, token: str | None = None, root_certificate: bytes | None = None) -> None:
-        if root_certificate is None:
-            self._channel = grpc.aio.insecure_channel(target, options=client_channel())
-        else:
-            credentials = grpc.ssl_channel_credentials(root_certificate)
-            self._channel = grpc.aio.secure_channel(target, credentials, options=client_channel())
-        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._channel.close()
 
     async def worlds(self) -> list[world_pb2.WorldSummary]:
         """Every world of the server. Raises ``PlayError``."""

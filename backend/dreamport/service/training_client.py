@@ -12,16 +12,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 import grpc
 import grpc.aio
 
-from dreamport.service.channel import client_channel
 from dreamport.service.client import PlayError
 from dreamport.service.negotiation import PROTOCOL_VERSION
 from dreamport.service.refusal import RETRY_PUSHBACK
+from dreamport.service.service_client import ServiceClient
 from dreamport.v1 import training_pb2, training_pb2_grpc
 
 
@@ -29,26 +27,13 @@ class TrainingCallError(PlayError):
     """The server refused or ended a call. ``retry_after_ms``: when it says to come back, or ``None``."""
 
 
-class TrainingClient:
+class TrainingClient(ServiceClient):
     """A connection to a server. ``root_certificate`` (PEM) turns TLS on; a token goes with every call. Every
     call raises ``TrainingCallError`` when the server refuses."""
 
     def __init__(self, target: str, token: str | None = None, root_certificate: bytes | None = None) -> None:
-        if root_certificate is None:
-            self._channel = grpc.aio.insecure_channel(target, options=client_channel())
-        else:
-            credentials = grpc.ssl_channel_credentials(root_certificate)
-            self._channel = grpc.aio.secure_channel(target, credentials, options=client_channel())
-        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        super().__init__(target, token, root_certificate)
         self._service = training_pb2_grpc.TrainingServiceStub(self._channel)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._channel.close()
 
     async def start(
         self,
