@@ -17,6 +17,7 @@ class NoticeCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_CODE_FALLBACK: _ClassVar[NoticeCode]
     NOTICE_CODE_NO_SPACE: _ClassVar[NoticeCode]
     NOTICE_CODE_SHUTTING_DOWN: _ClassVar[NoticeCode]
+    NOTICE_CODE_RESTORED: _ClassVar[NoticeCode]
 NOTICE_CODE_UNSPECIFIED: NoticeCode
 NOTICE_CODE_UNSUPPORTED: NoticeCode
 NOTICE_CODE_NOT_FOUND: NoticeCode
@@ -24,6 +25,7 @@ NOTICE_CODE_NEGOTIATED: NoticeCode
 NOTICE_CODE_FALLBACK: NoticeCode
 NOTICE_CODE_NO_SPACE: NoticeCode
 NOTICE_CODE_SHUTTING_DOWN: NoticeCode
+NOTICE_CODE_RESTORED: NoticeCode
 
 class PlayRequest(_message.Message):
     __slots__ = ("open", "control", "prompt", "event", "reset", "save", "load", "pause", "presented", "close")
@@ -50,23 +52,25 @@ class PlayRequest(_message.Message):
     def __init__(self, open: _Optional[_Union[Open, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., event: _Optional[_Union[Event, _Mapping]] = ..., reset: _Optional[_Union[Reset, _Mapping]] = ..., save: _Optional[_Union[Save, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., presented: _Optional[_Union[Presented, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ...) -> None: ...
 
 class PlayResponse(_message.Message):
-    __slots__ = ("opened", "frame", "saved", "loaded", "stats", "notice")
+    __slots__ = ("opened", "frame", "saved", "loaded", "stats", "notice", "redirect")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
     SAVED_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
     STATS_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    REDIRECT_FIELD_NUMBER: _ClassVar[int]
     opened: Opened
     frame: Frame
     saved: Saved
     loaded: Loaded
     stats: Stats
     notice: Notice
-    def __init__(self, opened: _Optional[_Union[Opened, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., saved: _Optional[_Union[Saved, _Mapping]] = ..., loaded: _Optional[_Union[Loaded, _Mapping]] = ..., stats: _Optional[_Union[Stats, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
+    redirect: Redirect
+    def __init__(self, opened: _Optional[_Union[Opened, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., saved: _Optional[_Union[Saved, _Mapping]] = ..., loaded: _Optional[_Union[Loaded, _Mapping]] = ..., stats: _Optional[_Union[Stats, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ..., redirect: _Optional[_Union[Redirect, _Mapping]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("protocol_version", "world", "seed", "start", "frame_size", "colour_format", "jpeg_quality", "depth_format", "transport", "max_frames_in_flight", "resume_token")
+    __slots__ = ("protocol_version", "world", "seed", "start", "frame_size", "colour_format", "jpeg_quality", "depth_format", "transport", "max_frames_in_flight", "resume_token", "follows_redirect", "ticket")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     WORLD_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +82,8 @@ class Open(_message.Message):
     TRANSPORT_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAMES_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWS_REDIRECT_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     world: str
     seed: int
@@ -89,7 +95,17 @@ class Open(_message.Message):
     transport: _common_pb2.Transport
     max_frames_in_flight: int
     resume_token: str
-    def __init__(self, protocol_version: _Optional[int] = ..., world: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[str] = ..., frame_size: _Optional[_Union[_common_pb2.FrameSize, _Mapping]] = ..., colour_format: _Optional[_Union[_common_pb2.ColourFormat, str]] = ..., jpeg_quality: _Optional[int] = ..., depth_format: _Optional[_Union[_common_pb2.DepthFormat, str]] = ..., transport: _Optional[_Union[_common_pb2.Transport, str]] = ..., max_frames_in_flight: _Optional[int] = ..., resume_token: _Optional[str] = ...) -> None: ...
+    follows_redirect: bool
+    ticket: str
+    def __init__(self, protocol_version: _Optional[int] = ..., world: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[str] = ..., frame_size: _Optional[_Union[_common_pb2.FrameSize, _Mapping]] = ..., colour_format: _Optional[_Union[_common_pb2.ColourFormat, str]] = ..., jpeg_quality: _Optional[int] = ..., depth_format: _Optional[_Union[_common_pb2.DepthFormat, str]] = ..., transport: _Optional[_Union[_common_pb2.Transport, str]] = ..., max_frames_in_flight: _Optional[int] = ..., resume_token: _Optional[str] = ..., follows_redirect: bool = ..., ticket: _Optional[str] = ...) -> None: ...
+
+class Redirect(_message.Message):
+    __slots__ = ("address", "ticket")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    ticket: str
+    def __init__(self, address: _Optional[str] = ..., ticket: _Optional[str] = ...) -> None: ...
 
 class Opened(_message.Message):
     __slots__ = ("session_id", "resume_token", "resumed", "protocol_version", "world", "seed", "start", "cadence", "frame_size", "colour_format", "depth_format", "transport", "shared_memory", "executor", "grace_ns", "server_time_ns", "last_control_sequence")

@@ -9,6 +9,9 @@
 PB_BIND(dreamport_v1_Open, dreamport_v1_Open, 2)
 
 
+PB_BIND(dreamport_v1_Redirect, dreamport_v1_Redirect, 2)
+
+
 PB_BIND(dreamport_v1_Opened, dreamport_v1_Opened, 4)
 
 

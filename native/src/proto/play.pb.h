@@ -27,7 +27,9 @@ typedef enum _dreamport_v1_NoticeCode {
     /* The session log stopped: the disk or the log is full. */
     dreamport_v1_NoticeCode_NOTICE_CODE_NO_SPACE = 5,
     /* The server is about to stop. */
-    dreamport_v1_NoticeCode_NOTICE_CODE_SHUTTING_DOWN = 6
+    dreamport_v1_NoticeCode_NOTICE_CODE_SHUTTING_DOWN = 6,
+    /* The session's worker was lost: it went back to its last snapshot, which counts in Frame.epoch like a Load, and goes on. */
+    dreamport_v1_NoticeCode_NOTICE_CODE_RESTORED = 7
 } dreamport_v1_NoticeCode;
 
 /* Struct definitions */
@@ -58,7 +60,20 @@ typedef struct _dreamport_v1_Open {
     uint32_t max_frames_in_flight;
     /* Opened.resume_token of a session whose stream broke; empty begins a new session. */
     char resume_token[256];
+    /* True when the client follows Redirect; an address that only redirects refuses others with FAILED_PRECONDITION. */
+    bool follows_redirect;
+    /* Redirect.ticket, at the address that came with it; empty elsewhere. */
+    char ticket[136];
 } dreamport_v1_Open;
+
+/* Where the session is. The client sends the same Open there, with the ticket, over TLS and with its token if it came here so; the
+ certificate there is for the name of this address. Without TLS a client follows to loopback addresses only, and never twice. */
+typedef struct _dreamport_v1_Redirect {
+    /* "host:port" or "[v6]:port". */
+    char address[264];
+    /* Lets the client in there, once. A secret. */
+    char ticket[136];
+} dreamport_v1_Redirect;
 
 /* When frames come. */
 typedef struct _dreamport_v1_Cadence {
@@ -275,7 +290,7 @@ typedef struct _dreamport_v1_Frame {
     uint64_t id;
     /* Frames since the start; the start itself, a captured frame, is 0. Goes back with Reset and Load. */
     uint64_t index;
-    /* Number of resets and loads so far. */
+    /* Number of resets, loads and returns to a snapshot so far. */
     uint32_t epoch;
     /* Where the pixels are; set over shared memory. */
     bool has_slot;
@@ -358,12 +373,13 @@ extern "C" {
 
 /* Helper constants for enums */
 #define _dreamport_v1_NoticeCode_MIN dreamport_v1_NoticeCode_NOTICE_CODE_UNSPECIFIED
-#define _dreamport_v1_NoticeCode_MAX dreamport_v1_NoticeCode_NOTICE_CODE_SHUTTING_DOWN
-#define _dreamport_v1_NoticeCode_ARRAYSIZE ((dreamport_v1_NoticeCode)(dreamport_v1_NoticeCode_NOTICE_CODE_SHUTTING_DOWN+1))
+#define _dreamport_v1_NoticeCode_MAX dreamport_v1_NoticeCode_NOTICE_CODE_RESTORED
+#define _dreamport_v1_NoticeCode_ARRAYSIZE ((dreamport_v1_NoticeCode)(dreamport_v1_NoticeCode_NOTICE_CODE_RESTORED+1))
 
 #define dreamport_v1_Open_colour_format_ENUMTYPE dreamport_v1_ColourFormat
 #define dreamport_v1_Open_depth_format_ENUMTYPE dreamport_v1_DepthFormat
 #define dreamport_v1_Open_transport_ENUMTYPE dreamport_v1_Transport
+
 
 #define dreamport_v1_Opened_colour_format_ENUMTYPE dreamport_v1_ColourFormat
 #define dreamport_v1_Opened_depth_format_ENUMTYPE dreamport_v1_DepthFormat
@@ -393,7 +409,8 @@ extern "C" {
 
 
 /* Initializer values for message structs */
-#define dreamport_v1_Open_init_default           {0, "", false, 0, "", false, dreamport_v1_FrameSize_init_default, _dreamport_v1_ColourFormat_MIN, 0, _dreamport_v1_DepthFormat_MIN, _dreamport_v1_Transport_MIN, 0, ""}
+#define dreamport_v1_Open_init_default           {0, "", false, 0, "", false, dreamport_v1_FrameSize_init_default, _dreamport_v1_ColourFormat_MIN, 0, _dreamport_v1_DepthFormat_MIN, _dreamport_v1_Transport_MIN, 0, "", 0, ""}
+#define dreamport_v1_Redirect_init_default       {"", ""}
 #define dreamport_v1_Opened_init_default         {"", "", 0, 0, false, dreamport_v1_World_init_default, 0, "", false, dreamport_v1_Cadence_init_default, false, dreamport_v1_FrameSize_init_default, _dreamport_v1_ColourFormat_MIN, _dreamport_v1_DepthFormat_MIN, _dreamport_v1_Transport_MIN, false, dreamport_v1_SharedMemory_init_default, false, dreamport_v1_Executor_init_default, 0, 0, 0}
 #define dreamport_v1_Cadence_init_default        {0, 0, 0}
 #define dreamport_v1_SharedMemory_init_default   {"", 0, 0, 0, 0, 0, 0, 0, 0}
@@ -416,7 +433,8 @@ extern "C" {
 #define dreamport_v1_Loaded_init_default         {"", 0, 0}
 #define dreamport_v1_Stats_init_default          {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, dreamport_v1_Executor_init_default, 0}
 #define dreamport_v1_Notice_init_default         {_dreamport_v1_NoticeCode_MIN, ""}
-#define dreamport_v1_Open_init_zero              {0, "", false, 0, "", false, dreamport_v1_FrameSize_init_zero, _dreamport_v1_ColourFormat_MIN, 0, _dreamport_v1_DepthFormat_MIN, _dreamport_v1_Transport_MIN, 0, ""}
+#define dreamport_v1_Open_init_zero              {0, "", false, 0, "", false, dreamport_v1_FrameSize_init_zero, _dreamport_v1_ColourFormat_MIN, 0, _dreamport_v1_DepthFormat_MIN, _dreamport_v1_Transport_MIN, 0, "", 0, ""}
+#define dreamport_v1_Redirect_init_zero          {"", ""}
 #define dreamport_v1_Opened_init_zero            {"", "", 0, 0, false, dreamport_v1_World_init_zero, 0, "", false, dreamport_v1_Cadence_init_zero, false, dreamport_v1_FrameSize_init_zero, _dreamport_v1_ColourFormat_MIN, _dreamport_v1_DepthFormat_MIN, _dreamport_v1_Transport_MIN, false, dreamport_v1_SharedMemory_init_zero, false, dreamport_v1_Executor_init_zero, 0, 0, 0}
 #define dreamport_v1_Cadence_init_zero           {0, 0, 0}
 #define dreamport_v1_SharedMemory_init_zero      {"", 0, 0, 0, 0, 0, 0, 0, 0}
@@ -452,6 +470,10 @@ extern "C" {
 #define dreamport_v1_Open_transport_tag          9
 #define dreamport_v1_Open_max_frames_in_flight_tag 10
 #define dreamport_v1_Open_resume_token_tag       11
+#define dreamport_v1_Open_follows_redirect_tag   12
+#define dreamport_v1_Open_ticket_tag             13
+#define dreamport_v1_Redirect_address_tag        1
+#define dreamport_v1_Redirect_ticket_tag         2
 #define dreamport_v1_Cadence_frame_rate_tag      1
 #define dreamport_v1_Cadence_frame_interval_ns_tag 2
 #define dreamport_v1_Cadence_chunk_frames_tag    3
@@ -555,10 +577,18 @@ X(a, STATIC,   SINGULAR, UINT32,   jpeg_quality,      7) \
 X(a, STATIC,   SINGULAR, UENUM,    depth_format,      8) \
 X(a, STATIC,   SINGULAR, UENUM,    transport,         9) \
 X(a, STATIC,   SINGULAR, UINT32,   max_frames_in_flight,  10) \
-X(a, STATIC,   SINGULAR, STRING,   resume_token,     11)
+X(a, STATIC,   SINGULAR, STRING,   resume_token,     11) \
+X(a, STATIC,   SINGULAR, BOOL,     follows_redirect,  12) \
+X(a, STATIC,   SINGULAR, STRING,   ticket,           13)
 #define dreamport_v1_Open_CALLBACK NULL
 #define dreamport_v1_Open_DEFAULT NULL
 #define dreamport_v1_Open_frame_size_MSGTYPE dreamport_v1_FrameSize
+
+#define dreamport_v1_Redirect_FIELDLIST(X, a) \
+X(a, STATIC,   SINGULAR, STRING,   address,           1) \
+X(a, STATIC,   SINGULAR, STRING,   ticket,            2)
+#define dreamport_v1_Redirect_CALLBACK NULL
+#define dreamport_v1_Redirect_DEFAULT NULL
 
 #define dreamport_v1_Opened_FIELDLIST(X, a) \
 X(a, STATIC,   SINGULAR, STRING,   session_id,        1) \
@@ -755,6 +785,7 @@ X(a, STATIC,   SINGULAR, STRING,   message,           2)
 #define dreamport_v1_Notice_DEFAULT NULL
 
 extern const pb_msgdesc_t dreamport_v1_Open_msg;
+extern const pb_msgdesc_t dreamport_v1_Redirect_msg;
 extern const pb_msgdesc_t dreamport_v1_Opened_msg;
 extern const pb_msgdesc_t dreamport_v1_Cadence_msg;
 extern const pb_msgdesc_t dreamport_v1_SharedMemory_msg;
@@ -780,6 +811,7 @@ extern const pb_msgdesc_t dreamport_v1_Notice_msg;
 
 /* Defines for backwards compatibility with code written before nanopb-0.4.0 */
 #define dreamport_v1_Open_fields &dreamport_v1_Open_msg
+#define dreamport_v1_Redirect_fields &dreamport_v1_Redirect_msg
 #define dreamport_v1_Opened_fields &dreamport_v1_Opened_msg
 #define dreamport_v1_Cadence_fields &dreamport_v1_Cadence_msg
 #define dreamport_v1_SharedMemory_fields &dreamport_v1_SharedMemory_msg
@@ -817,11 +849,12 @@ extern const pb_msgdesc_t dreamport_v1_Notice_msg;
 #define dreamport_v1_Load_size                   258
 #define dreamport_v1_Loaded_size                 275
 #define dreamport_v1_Notice_size                 516
-#define dreamport_v1_Open_size                   502
+#define dreamport_v1_Open_size                   642
 #define dreamport_v1_Opened_size                 17006
 #define dreamport_v1_Pause_size                  2
 #define dreamport_v1_Presented_size              22
 #define dreamport_v1_Prompt_size                 8006
+#define dreamport_v1_Redirect_size               404
 #define dreamport_v1_Reset_size                  76
 #define dreamport_v1_Save_size                   0
 #define dreamport_v1_Saved_size                  280
