@@ -152,7 +152,7 @@ def describe(pack: WorldPack) -> world_pb2.World:
                 max_deg_per_frame=controls.look.max_deg_per_frame,
             ),
             pose=controls.pose,
-            prompts=prompts is not None and prompts.text is not None,
+            prompts=manifest.takes_words,
             events=[event.name for event in prompts.events] if prompts else [],
         ),
         intrinsics=common_pb2.Intrinsics(

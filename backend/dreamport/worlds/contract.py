@@ -34,7 +34,11 @@ class Signature:
 
 
 def signatures(manifest: WorldManifest) -> dict[str, Signature]:
-    """Signature of every graph that a world has, with the manifest's sizes filled in."""
+    """Signature of every graph that a world has, with the manifest's sizes filled in; none of a checkpoint
+    world.
+    """
+    if manifest.graphs is None:
+        return {}
     height, width = manifest.frame.height, manifest.frame.width
     channels, rows, columns = manifest.latent.channels, manifest.latent.height, manifest.latent.width
     controls, state = manifest.control_size, manifest.state_size

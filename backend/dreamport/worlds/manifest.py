@@ -7,24 +7,26 @@ have ranges, and every path goes through ``pack_path``.
 from __future__ import annotations
 
 import math
-import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
 
 from dreamport.errors import PackError
 from dreamport.geometry import Intrinsics
+from dreamport.worlds.checkpoint import LATENT_FRAMES, LATENT_STRIDE, Checkpoint
+from dreamport.worlds.fields import (
+    Bounded,
+    EventName,
+    Identifier,
+    KeyCode,
+    Line,
+    PackPath,
+    Sha256,
+    Slug,
+    Text,
+    explain,
+)
 
-SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 2 << 30
 MAX_TOTAL_BYTES = 4 << 30
 MAX_CACHE_ELEMENTS = 1 << 28
@@ -33,40 +35,6 @@ MAX_EVENTS = 16
 EVENT_HOLDS = 4.0
 """What stands at an event's slot of the prompt vector while it holds: as much as a text's whole share."""
 STATE_FIELDS = 9
-
-_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
-
-
-def pack_path(text: str) -> str:
-    """The one rule for a path inside a pack: relative, forward slashes, plain names, at most 8 deep.
-
-    Raises ``ValueError`` for anything else: absolute paths, ``..``, backslashes, drive letters, hidden files
-    and the device names of Windows.
-    """
-    parts = text.split("/")
-    plain = len(text) <= 200 and len(parts) <= 8 and all(_SEGMENT.fullmatch(part) for part in parts)
-    if not plain or any(part.endswith(".") or part.split(".")[0].lower() in _RESERVED for part in parts):
-        raise ValueError(
-            f"{text[:200]!r} is not a path inside the pack; use a relative path such as graphs/encode.onnx"
-        )
-    return text
-
-
-PackPath = Annotated[str, AfterValidator(pack_path)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=8000)]
-EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}\.[a-z][a-z0-9_]{0,29}$")]
-KeyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,32}$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Bounded(BaseModel):
-    """Base of all manifest parts: immutable, strict, without unknown fields, NaN or infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class FrameSize(Bounded):
@@ -163,12 +131,6 @@ class CacheShape(Bounded):
     def shape(self) -> tuple[int, int, int, int]:
         """``[L, Hd, S, D]``."""
         return self.layers, self.heads, self.frames * self.tokens_per_frame, self.head_dim
-
-    @model_validator(mode="after")
-    def _bounded(self) -> CacheShape:
-        if math.prod(self.shape) > MAX_CACHE_ELEMENTS:
-            raise ValueError(f"the cache would hold more than {MAX_CACHE_ELEMENTS} numbers; make it smaller")
-        return self
 
 
 class Sampler(Bounded):
@@ -275,11 +237,14 @@ class Prompts(Bounded):
 
 
 class StartEntry(Bounded):
-    """A place from which a session can begin."""
+    """A place from which a session can begin: a file of views, or of a checkpoint world a picture and what
+    holds there (``prompt``).
+    """
 
     name: Slug
     title: Line
     file: PackPath
+    prompt: Text | None = None
 
 
 class FileEntry(Bounded):
@@ -329,7 +294,7 @@ class WorldManifest(Bounded):
     licence: Line
     frame: FrameSize
     frame_rate: float = Field(ge=1, le=240)
-    chunk_frames: Literal[1] = 1
+    chunk_frames: int = Field(default=1, ge=1, le=64)
     controls: Controls
     camera: Camera
     depth: DepthRange | None = None
@@ -338,7 +303,8 @@ class WorldManifest(Bounded):
     sampler: Sampler
     views: ViewBank | None = None
     motion: Motion | None = None
-    graphs: Graphs
+    graphs: Graphs | None = None
+    checkpoint: Checkpoint | None = None
     prompts: Prompts | None = None
     weights: dict[Identifier, PackPath] = Field(default_factory=dict, max_length=16)
     starts: tuple[StartEntry, ...] = Field(min_length=1, max_length=256)
@@ -367,6 +333,11 @@ class WorldManifest(Bounded):
         """
         return self.controls.pose or self.motion is not None
 
+    @property
+    def takes_words(self) -> bool:
+        """Players may tell the world something in words of their own."""
+        return self.checkpoint is not None or (self.prompts is not None and self.prompts.text is not None)
+
     def start_names(self) -> tuple[str, ...]:
         """Names of the starts; the first is where a session begins unless it asks for another."""
         return tuple(start.name for start in self.starts)
@@ -385,8 +356,22 @@ class WorldManifest(Bounded):
         if sum(entry.bytes for entry in self.files.values()) > MAX_TOTAL_BYTES:
             raise ValueError(f"the files add up to more than {MAX_TOTAL_BYTES} bytes")
         used = [*self.weights.values(), *(start.file for start in self.starts)]
-        used += [self.views.file] if self.views else []
-        used += [str(path) for path in self.graphs.model_dump(exclude_none=True).values()]
+        used += self._of_checkpoint(self.checkpoint) if self.checkpoint else self._of_graphs()
+        missing = sorted({path for path in used if path not in self.files})
+        if missing:
+            raise ValueError(f"files does not list {', '.join(missing[:5])}; export the pack again")
+        return self
+
+    def _of_graphs(self) -> list[str]:
+        """Files of a world that is run by graphs, its parts compared with one another."""
+        if self.graphs is None:
+            raise ValueError("a world has graphs or a checkpoint; it has neither")
+        if self.chunk_frames != 1:
+            raise ValueError("chunk_frames must be 1 in a world of graphs")
+        if math.prod(self.cache.shape) > MAX_CACHE_ELEMENTS:
+            raise ValueError(f"the cache would hold more than {MAX_CACHE_ELEMENTS} numbers; make it smaller")
+        if any(start.prompt is not None for start in self.starts):
+            raise ValueError("starts of a world of graphs have no prompt; leave it out")
         if (self.views is None) != (self.graphs.reproject is None):
             raise ValueError("views and graphs.reproject belong together; give both or neither")
         if (self.motion is None) != (self.graphs.motion is None):
@@ -396,10 +381,37 @@ class WorldManifest(Bounded):
         listens = self.prompts is not None and self.prompts.text is not None
         if listens != (self.graphs.text is not None):
             raise ValueError("prompts.text and graphs.text belong together; give both or neither")
-        missing = sorted({path for path in used if path not in self.files})
-        if missing:
-            raise ValueError(f"files does not list {', '.join(missing[:5])}; export the pack again")
-        return self
+        paths = [str(path) for path in self.graphs.model_dump(exclude_none=True).values()]
+        return paths + ([self.views.file] if self.views else [])
+
+    def _of_checkpoint(self, checkpoint: Checkpoint) -> list[str]:
+        """Files of a world made from a checkpoint, its parts compared with one another."""
+        parts = (self.graphs, self.depth, self.views, self.motion, self.prompts)
+        if any(part is not None for part in parts) or self.weights:
+            raise ValueError(
+                "a checkpoint world has no graphs, depth, views, motion, prompts or weights; leave them out"
+            )
+        sizes = checkpoint.sizes
+        if self.stride != LATENT_STRIDE or self.latent.channels != sizes.out_channels:
+            raise ValueError(
+                f"latent must have {sizes.out_channels} channels and cells of {LATENT_STRIDE} pixels"
+            )
+        if self.latent.height % sizes.patch[1] or self.latent.width % sizes.patch[2]:
+            raise ValueError("latent must be a whole number of patches high and wide")
+        tokens = self.latent.height // sizes.patch[1] * (self.latent.width // sizes.patch[2])
+        history = sizes.window_frames - sizes.sink_frames
+        expected = (sizes.layers, sizes.heads, sizes.dim // sizes.heads, tokens, sizes.sink_frames, history)
+        if tuple(self.cache.model_dump().values()) != expected:
+            raise ValueError("cache does not follow from checkpoint.sizes and latent; add the world again")
+        if self.chunk_frames != LATENT_FRAMES * sizes.chunk_latents:
+            raise ValueError(f"chunk_frames must be {LATENT_FRAMES} times checkpoint.sizes.chunk_latents")
+        if self.sampler.context_sigma != 0 or self.sampler.sigmas != checkpoint.sigmas:
+            raise ValueError("sampler does not follow from checkpoint.shift and indices; add the world again")
+        if not self.controls.pose:
+            raise ValueError("a checkpoint world is steered by pose; controls.pose must be true")
+        if any(start.prompt is None for start in self.starts):
+            raise ValueError("each start of a checkpoint world has a prompt; give one")
+        return [checkpoint.file]
 
 
 def parse_manifest(data: bytes, where: str) -> WorldManifest:
@@ -407,19 +419,4 @@ def parse_manifest(data: bytes, where: str) -> WorldManifest:
     try:
         return WorldManifest.model_validate_json(data)
     except ValidationError as error:
-        raise PackError(f"{where} is not a valid world manifest: {_explain(error)}") from None
-
-
-def _explain(error: ValidationError) -> str:
-    """The first problems of a validation error in one line, without echoing the input."""
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    lines = []
-    for problem in problems[:4]:
-        field = ".".join(str(part)[:60] for part in problem["loc"]) or "the file"
-        if field == "schema_version":
-            return (
-                f"its schema version is not {SCHEMA_VERSION}, which is read here; update the older of the two"
-            )
-        lines.append(f"{field}: {problem['msg'][:300]}")
-    more = len(problems) - len(lines)
-    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
+        raise PackError(f"{where} is not a valid world manifest: {explain(error)}") from None

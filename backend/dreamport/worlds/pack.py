@@ -1,8 +1,9 @@
 """A world pack: opened, checked and read; and written.
 
 A pack from someone else is untrusted. Opening one reads ``world.json``, compares every listed file with its
-size and sha256, and walks every graph; only then is anything of it used. Reading a file later checks its
-digest once more, so that what was checked is what is used.
+size and sha256, and walks every graph, or looks at every weight file that a checkpoint world refers to;
+only then is anything of it used. Reading a file later checks its digest once more, so that what was checked
+is what is used.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from pathlib import Path
 
 from dreamport.errors import PackError
 from dreamport.worlds.contract import signatures
-from dreamport.worlds.manifest import MAX_FILE_BYTES, FileEntry, WorldManifest, pack_path, parse_manifest
+from dreamport.worlds.fields import pack_path
+from dreamport.worlds.image_start import ImageStart, parse_image_start
+from dreamport.worlds.manifest import MAX_FILE_BYTES, FileEntry, StartEntry, WorldManifest, parse_manifest
 from dreamport.worlds.onnx_check import check_graph
 from dreamport.worlds.source import MANIFEST_NAME, PackSource, open_source
 from dreamport.worlds.views import Start, Views, parse_start, parse_views
+from dreamport.worlds.weights import WeightRecord, Weights, check_weights, parse_record
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_READ_BYTES = 512 << 20
@@ -57,10 +61,13 @@ class WorldPack:
 
     def graph(self, name: str) -> bytes:
         """The ONNX bytes of one of the graphs in ``contract.signatures``. Raises ``PackError``."""
+        return self.read(self._graph_path(name))
+
+    def _graph_path(self, name: str) -> str:
         known = signatures(self.manifest)
         if name not in known:
-            raise PackError(f"this world has no graph {name!r}; it has {', '.join(known)}")
-        return self.read(getattr(self.manifest.graphs, name))
+            raise PackError(f"this world has no graph {name!r}; it has {', '.join(known) or 'a checkpoint'}")
+        return str(getattr(self.manifest.graphs, name))
 
     def read_views(self) -> Views:
         """The captured views, read once and shared. Raises ``PackError``, also for a world without any."""
@@ -73,14 +80,38 @@ class WorldPack:
         return parse_views(self.read(self.manifest.views.file), self.manifest, f"{self.path}: the view bank")
 
     def start(self, name: str | None = None) -> Start:
-        """The start of that name, or the first. Raises ``PackError``."""
+        """The start of that name, or the first, of a world of graphs. Raises ``PackError``."""
+        entry = self._start_entry(name)
+        if self.manifest.checkpoint is not None:
+            raise PackError(f"world {self.manifest.name} begins from a picture, not from captured views")
+        return parse_start(self.read(entry.file), self.manifest, entry.name, f"{self.path}: {entry.file}")
+
+    def image_start(self, name: str | None = None) -> ImageStart:
+        """The start of that name, or the first, of a checkpoint world. Raises ``PackError``."""
+        entry = self._start_entry(name)
+        if self.manifest.checkpoint is None:
+            raise PackError(f"world {self.manifest.name} begins from captured views, not from a picture")
+        return parse_image_start(self.read(entry.file), self.manifest, entry, f"{self.path}: {entry.file}")
+
+    def _start_entry(self, name: str | None) -> StartEntry:
         for entry in self.manifest.starts:
             if name is None or entry.name == name:
-                return parse_start(
-                    self.read(entry.file), self.manifest, entry.name, f"{self.path}: {entry.file}"
-                )
+                return entry
         known = ", ".join(self.manifest.start_names())
         raise PackError(f"world {self.manifest.name} has no start {name!r}; it has {known}")
+
+    def weight_record(self) -> WeightRecord:
+        """What the pack says about its checkpoint's files; they are not looked at. Raises ``PackError``, also
+        for a world of graphs.
+        """
+        checkpoint = self.manifest.checkpoint
+        if checkpoint is None:
+            raise PackError(f"world {self.manifest.name} is run by graphs; it refers to no checkpoint")
+        return parse_record(self.read(checkpoint.file), f"{self.path}: {checkpoint.file}")
+
+    def checkpoint_weights(self) -> Weights:
+        """The checkpoint's files on this machine, compared with the record. Raises ``PackError``."""
+        return check_weights(self.weight_record(), self.manifest.name)
 
     @cached_property
     def total_bytes(self) -> int:
@@ -108,6 +139,8 @@ def open_pack_at(path: Path) -> WorldPack:
     pack = WorldPack(manifest, digest, source)
     for graph, signature in signatures(manifest).items():
         check_graph(pack.graph(graph), signature, f"{path}: {getattr(manifest.graphs, graph)}")
+    if manifest.checkpoint is not None:
+        pack.checkpoint_weights()
     return pack
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from dreamport.errors import PackError
-from dreamport.worlds.manifest import MAX_TOTAL_BYTES, pack_path
+from dreamport.worlds.fields import pack_path
+from dreamport.worlds.manifest import MAX_TOTAL_BYTES
 
 MANIFEST_NAME = "world.json"
 MAX_ZIP_ENTRIES = 8192
