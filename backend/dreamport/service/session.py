@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 from dreamport.generator.types import FrameControl, GeneratedFrame, WorldGenerator
 from dreamport.service.controls import ControlInbox, LatchedControl
+from dreamport.service.kept import KeptSession, SessionKeeper
 from dreamport.service.session_log import SessionLogWriter
 from dreamport.service.statistics import SessionStatistics
 from dreamport.service.world_source import ExecutorInfo
 from dreamport.v1 import world_pb2
 
 MAX_SAVED_STATES = 8
+LOST_FRAME_IDS = 1 << 20
+"""Frames that a lost process may have numbered since its last snapshot: their numbers are not given again."""
 NO_CONTROL = LatchedControl(FrameControl(), 0, 0, ())
 
 
@@ -45,9 +48,12 @@ class Session:
         log: SessionLogWriter | None = None,
         max_saved_bytes: int = 1 << 28,
         session_id: str | None = None,
+        token: str | None = None,
+        keeper: SessionKeeper | None = None,
     ) -> None:
         self.id = session_id or secrets.token_hex(4)
-        self.token = secrets.token_urlsafe(32)
+        self.token = token or secrets.token_urlsafe(32)
+        self.keeper = keeper
         self.world = world
         self.executor = executor
         self.seed = seed
@@ -88,6 +94,36 @@ class Session:
         self._generator.finish()
         if self.log is not None:
             self.log.frame(self.frame, self.applied)
+        if self.keeper is not None:
+            self.keeper.keep_when_due(self.state)
+
+    def state(self) -> KeptSession:
+        """Everything that goes on in another process; kept states and the log stay behind."""
+        return KeptSession(
+            token=self.token,
+            session_id=self.id,
+            world=self.world.summary.name,
+            digest=self.world.digest,
+            seed=self.seed,
+            start=self.start,
+            epoch=self.epoch,
+            frame_id=self._frame_id,
+            heard=self.applied.sequence,
+            client_time_ns=self.applied.client_time_ns,
+            frame=self.frame,
+            snapshot=self._generator.snapshot(),
+        )
+
+    def go_on(self, kept: KeptSession) -> None:
+        """Be the session that another process lost, one epoch on. Raises ``SnapshotError``."""
+        self._generator.restore(kept.snapshot)
+        self.frame = kept.frame
+        self.applied = LatchedControl(FrameControl(), kept.heard, kept.client_time_ns, ())
+        self.epoch = kept.epoch + 1
+        self.inbox.sequence = kept.heard
+        self._frame_id = kept.frame_id + LOST_FRAME_IDS
+        if self.keeper is not None:
+            self.keeper.keep(self.state)
 
     def reset(self, seed: int | None, start: str) -> GeneratedFrame:
         """Begin again; ``None`` and empty keep the present seed and start."""
@@ -99,6 +135,8 @@ class Session:
         self.epoch += 1
         if self.log is not None:
             self.log.reset(self.seed, self.start, self.frame)
+        if self.keeper is not None:
+            self.keeper.keep(self.state)
         return self.frame
 
     def save(self) -> tuple[str, int] | None:
@@ -131,6 +169,8 @@ class Session:
         self.epoch += 1
         if self.log is not None:
             self.log.loaded(saved.number)
+        if self.keeper is not None:
+            self.keeper.keep(self.state)
         return self.frame
 
     def close(self, reason: str) -> None:
