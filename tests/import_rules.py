@@ -34,6 +34,8 @@ FRAMEWORKS: dict[str, tuple[str, ...]] = {
     "grpc_reflection": ("service/",),
     "google": ("service/", "v1/", "cli/"),
     "openvino": ("executors/",),
+    "cuda": ("executors/tensorrt/",),
+    "pynvml": ("executors/gpu",),
     "starlette": ("web/",),
     "uvicorn": ("web/", "cli/"),
     "typer": ("cli/",),
@@ -44,6 +46,7 @@ FRAMEWORKS: dict[str, tuple[str, ...]] = {
 NEED_AN_EXTRA = (
     "models/",
     "executors/torch",
+    "executors/tensorrt/half.py",
     *(
         f"episodes/{name}.py"
         for name in (

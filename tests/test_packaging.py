@@ -92,7 +92,7 @@ def test_the_import_rules_see_imports_inside_functions_and_try_blocks(tmp_path: 
 
 
 def test_the_base_install_needs_no_extra() -> None:
-    blocked = ["torch", *EXTRA_ONLY]
+    blocked = ["torch", "cuda", "pynvml", *EXTRA_ONLY]
     code = """
 import importlib, json, sys
 blocked, modules = json.loads(sys.argv[1]), json.loads(sys.argv[2])

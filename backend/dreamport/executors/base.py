@@ -3,15 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dreamport.errors import ExecutorError
 from dreamport.worlds.contract import Signature
+from dreamport.worlds.manifest import CacheShape
 
 Array = NDArray[Any]
+
+EXACT_GRAPHS = ("motion", "reproject", "text")
+"""Graphs that compute places and pixel coordinates, for which eight bits of mantissa are too few, and words,
+which are read once and heard in every frame after."""
+
+RESIDENT_OUTPUTS = {"denoise": ("k", "v")}
+"""What an executor with memory of its own leaves there: a frame's keys and values go into the cache beside
+them and nowhere else."""
+
+
+@runtime_checkable
+class DeviceArray(Protocol):
+    """An array in an executor's own memory. It may be fed to that executor, which then copies nothing; numpy
+    makes a copy of it (``numpy.asarray``).
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sizes; it is contiguous."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its elements."""
+        ...
+
+    @property
+    def on_device(self) -> str:
+        """Where it is, in words."""
+        ...
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """A copy for numpy."""
+        ...
+
+
+class FrameCache(Protocol):
+    """The attention cache of one session, as ``dreamport.generator.cache`` describes it.
+
+    ``k`` and ``v`` ``[L, Hd, S, D]`` float32 and ``length [1]`` int64 are fed to ``denoise`` as they are.
+    """
+
+    k: Any
+    v: Any
+    length: NDArray[np.int64]
+
+    @property
+    def frames(self) -> int:
+        """Frames held."""
+        ...
+
+    def push(self, k: Any, v: Any) -> None:
+        """Append what ``denoise`` gave of one frame."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all frames."""
+        ...
+
+    def valid(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Copies of the valid part, for a snapshot."""
+        ...
+
+    def fill(self, k: NDArray[np.float32], v: NDArray[np.float32]) -> None:
+        """The inverse of ``valid``."""
+        ...
+
+
+@runtime_checkable
+class KeepsCache(Protocol):
+    """An executor that may keep sessions' attention caches in its own memory."""
+
+    def attention_cache(self, shape: CacheShape) -> FrameCache | None:
+        """An empty cache there, or ``None`` where numpy's memory is as good."""
+        ...
 
 
 class GraphRunner(Protocol):
@@ -29,8 +105,9 @@ class GraphRunner(Protocol):
 class Executor(GraphRunner, Protocol):
     """Runs the graphs of one pack, one at a time; not thread-safe: a lease gives the right to its time.
 
-    ``name``: openvino or torch. ``device``: the processor in words. ``precision``: f32 or bf16, as it really
-    runs. ``threads``: how many it uses. ``fallback_reason``: why it is not what was asked for, or ``None``.
+    ``name``: openvino, torch or tensorrt. ``device``: the processor in words. ``precision``: f32, bf16 or
+    f16, as it really runs. ``threads``: how many it uses. ``fallback_reason``: why it is not what was asked
+    for, or ``None``.
     """
 
     name: str
@@ -52,7 +129,8 @@ def check_feeds(graph: str, signature: Signature, feeds: Mapping[str, Array]) ->
         array = feeds.get(spec.name)
         if array is None:
             raise ExecutorError(f"graph {graph} was not fed {spec.name}; this is a fault in its caller")
-        if array.shape != spec.shape or array.dtype != np.dtype(spec.dtype) or not array.flags.c_contiguous:
+        contiguous = not isinstance(array, np.ndarray) or array.flags.c_contiguous
+        if array.shape != spec.shape or array.dtype != np.dtype(spec.dtype) or not contiguous:
             raise ExecutorError(
                 f"graph {graph} was fed {spec.name} as {array.dtype}{list(array.shape)} and takes contiguous "
                 f"{spec.dtype}{list(spec.shape)}; this is a fault in its caller"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,13 @@ from platformdirs import user_cache_dir
 
 from dreamport import __version__
 from dreamport.errors import ExecutorError, PackError
-from dreamport.executors.base import Array, check_feeds
+from dreamport.executors.base import EXACT_GRAPHS, Array, check_feeds
 from dreamport.worlds.contract import signatures
 from dreamport.worlds.onnx_check import MAX_ELEMENTS
 from dreamport.worlds.pack import WorldPack
 
 DEVICE = "CPU"
 PRECISIONS = ("auto", "f32", "bf16")
-EXACT_GRAPHS = ("motion", "reproject", "text")
-"""Graphs that compute places and pixel coordinates, for which eight bits of mantissa are too few, and words,
-which are read once and heard in every frame after."""
 
 
 def compiled_cache_path(pack: WorldPack) -> Path:
@@ -39,7 +36,8 @@ class OpenVINOExecutor:
     ``threads``: ``None`` leaves the choice to OpenVINO. ``precision``: ``bf16``, ``f32``, or ``auto``, which
     is bf16 where the CPU has instructions for it (half the time of f32 there). A CPU without bfloat16 runs in
     f32 and, if bf16 was asked for, says so in ``fallback_reason``. ``motion``, ``reproject`` and ``text``
-    always run in f32. ``cache_path``: compiled graphs, ``None`` for none. Raises ``ExecutorError``, or
+    always run in f32. ``cache_path``: compiled graphs, ``None`` for none. ``graphs``: the only ones to load,
+    ``None`` for all. Raises ``ExecutorError``, or
     ``PackError`` when a graph's sizes depend on its input.
     """
 
@@ -52,11 +50,16 @@ class OpenVINOExecutor:
         precision: str = "auto",
         cache_path: Path | None = None,
         fallback_reason: str | None = None,
+        graphs: Collection[str] | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ExecutorError(f"precision {precision!r} is not known; use {', '.join(PRECISIONS)}")
         self.fallback_reason = fallback_reason
-        self._signatures = signatures(pack.manifest)
+        self._signatures = {
+            graph: signature
+            for graph, signature in signatures(pack.manifest).items()
+            if graphs is None or graph in graphs
+        }
         self._requests: dict[str, Any] = {}
         try:
             core = _core()

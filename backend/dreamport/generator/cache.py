@@ -11,9 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamport.executors.base import FrameCache, GraphRunner, KeepsCache
 from dreamport.worlds.manifest import CacheShape
 
 Float32 = NDArray[np.float32]
+
+
+def attention_cache(executor: GraphRunner, shape: CacheShape) -> FrameCache:
+    """An empty cache: in the executor's own memory where it offers that, else here."""
+    own = executor.attention_cache(shape) if isinstance(executor, KeepsCache) else None
+    return AttentionCache(shape) if own is None else own
 
 
 class AttentionCache:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dreamport.errors import ControlError, ExecutorError, PackError, SnapshotError
 from dreamport.executors.base import GraphRunner
-from dreamport.generator.cache import AttentionCache
+from dreamport.generator.cache import attention_cache
 from dreamport.generator.control import check_control, check_intrinsics, check_pose, control_vector, unit_pose
 from dreamport.generator.hints import Camera, Hint, Hints, Stopwatch
 from dreamport.generator.memory import BLIND_SHARE, ViewMemory
@@ -73,7 +73,7 @@ class Generator:
         self._stopwatch = Stopwatch()
         self._hints = Hints(pack.manifest, executor, self._memory, self._stopwatch)
         self._hints.enabled = memory
-        self._cache = AttentionCache(pack.manifest.cache)
+        self._cache = attention_cache(executor, pack.manifest.cache)
         self._told = PromptState(pack.manifest, executor)
         self._own_intrinsics = pack.manifest.camera.intrinsics()
         self._pending: _Pending | None = None

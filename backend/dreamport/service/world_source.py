@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from dreamport.errors import WorldNotFoundError
 from dreamport.executors import Executor, GraphRunner, open_executor
+from dreamport.executors.base import FrameCache, KeepsCache
 from dreamport.generator import Generator
 from dreamport.generator.types import WorldGenerator
 from dreamport.v1 import common_pb2, world_pb2
 from dreamport.worlds import Catalogue
-from dreamport.worlds.manifest import DepthRange
+from dreamport.worlds.manifest import CacheShape, DepthRange
 from dreamport.worlds.pack import WorldPack
 from dreamport.worlds.source import open_source
 
@@ -124,6 +125,13 @@ class TurnTaking:
         """As the executor's own, one call at a time."""
         with self._turn:
             return self._executor.run(graph, feeds)
+
+    def attention_cache(self, shape: CacheShape) -> FrameCache | None:
+        """The executor's own, where it keeps caches in its memory."""
+        with self._turn:
+            if isinstance(self._executor, KeepsCache):
+                return self._executor.attention_cache(shape)
+        return None
 
 
 def describe(pack: WorldPack) -> world_pb2.World:

@@ -1,0 +1,120 @@
+"""The TensorRT executor: a pack's networks on an NVIDIA GPU, its places and words on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from dreamport.errors import ExecutorError
+from dreamport.executors.base import EXACT_GRAPHS, Array, FrameCache
+from dreamport.executors.gpu import this_gpu
+from dreamport.executors.openvino import OpenVINOExecutor, compiled_cache_path
+from dreamport.executors.tensorrt.cache import GpuCache
+from dreamport.executors.tensorrt.engine_run import LoadedEngine
+from dreamport.executors.tensorrt.engines import Engine, Told, engine_graphs, engines
+from dreamport.executors.tensorrt.library import library_for
+from dreamport.executors.tensorrt.memory import CudaMemory
+from dreamport.executors.tensorrt.store import EngineStore, StaleEngineError, engine_key, remedy
+from dreamport.executors.tensorrt.targets import target_of
+from dreamport.worlds.contract import signatures
+from dreamport.worlds.manifest import CacheShape
+from dreamport.worlds.pack import WorldPack
+
+_log = structlog.get_logger(__name__)
+
+
+class TensorRTExecutor:
+    """A pack's engines on this machine's GPU; ``motion``, ``reproject`` and ``text`` run in float32 by
+    OpenVINO.
+
+    ``threads``: OpenVINO's. ``precision``: ``auto`` (``f16``), ``f16`` or ``f32``. ``store``: where engines
+    are, the user's cache by default. ``build``: make what the store lacks, which is said in the log;
+    otherwise that is an error. ``told``: of the building's progress. Raises ``ExecutorError``.
+    """
+
+    name = "tensorrt"
+
+    def __init__(
+        self,
+        pack: WorldPack,
+        threads: int | None = None,
+        precision: str = "auto",
+        store: EngineStore | None = None,
+        build: bool = True,
+        told: Told | None = None,
+        fallback_reason: str | None = None,
+    ) -> None:
+        if precision not in ("auto", "f16", "f32"):
+            raise ExecutorError(
+                f"precision {precision!r} is not known; the tensorrt executor runs f16 or f32"
+            )
+        self.precision = "f16" if precision == "auto" else precision
+        self.fallback_reason = fallback_reason
+        gpu = this_gpu()
+        target = target_of(gpu)
+        library = library_for(target)
+        if library.portable:
+            library.capability(target)
+        store = store or EngineStore()
+        made = list(engines(pack, library, target, gpu, store, self.precision, told)) if build else None
+        self._memory = CudaMemory()
+        self.device = f"{gpu.name} ({library.title}, driver {gpu.driver})"
+        trt = library.module
+        runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        known = signatures(pack.manifest)
+        self._engines: dict[str, LoadedEngine] = {}
+        self._fresh: set[str] = set()
+        for graph in engine_graphs(pack):
+            key = engine_key(library, target, gpu, self.precision, pack.digest, graph, pack.graph(graph))
+            data = _found(store, key) if made is None else _told_of(made, graph)
+            self._engines[graph] = LoadedEngine(
+                library,
+                runtime,
+                self._memory,
+                graph,
+                known[graph],
+                data,
+                f"the engine of graph {graph} of world {pack.manifest.name}",
+                store.kernels_path(key, gpu),
+            )
+            self._fresh.add(graph)
+        exact = [graph for graph in known if graph in EXACT_GRAPHS]
+        self._places = OpenVINOExecutor(pack, threads, "f32", compiled_cache_path(pack), graphs=exact)
+        self.threads = self._places.threads
+
+    def run(self, graph: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """See ``GraphRunner.run``; keys and values stay on the GPU (see ``DeviceArray``)."""
+        engine = self._engines.get(graph)
+        if engine is None:
+            return self._places.run(graph, feeds)
+        outputs = engine.run(feeds)
+        if graph in self._fresh:
+            self._fresh.remove(graph)
+            engine.keep_kernels()
+        return outputs
+
+    def attention_cache(self, shape: CacheShape) -> FrameCache:
+        """An empty cache in the GPU's memory."""
+        return GpuCache(self._memory, shape)
+
+    def close(self) -> None:
+        """Drop the engines and their memory."""
+        self._engines.clear()
+        self._places.close()
+
+
+def _found(store: EngineStore, key: Any) -> bytes:
+    data = store.get(key)
+    if data is None:
+        reason = store.elsewhere(key) or f"there is no engine of graph {key.graph} in {store.folder}"
+        raise StaleEngineError(f"{reason}; {remedy(key)}")
+    return data
+
+
+def _told_of(made: list[Engine], graph: str) -> bytes:
+    engine = next(engine for engine in made if engine.graph == graph)
+    if engine.seconds:
+        _log.info("engine built", graph=graph, seconds=round(engine.seconds, 1), because=engine.why or "new")
+    return engine.data
