@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dreamport.cli.output import console, print_json, print_table
+from dreamport.cli.worlds_add import add
 
 if TYPE_CHECKING:
     from dreamport.worlds import WorldEntry, WorldPack
 
 worlds = typer.Typer(name="worlds", help="The worlds on this machine.", no_args_is_help=True)
+worlds.add_typer(add)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 FolderOption = Annotated[
@@ -66,12 +68,18 @@ def validate(
     pack: Annotated[str, typer.Argument(help="A pack's folder or zip, or a name in the catalogue.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a pack: manifest, size and digest of every file, every graph. Exit code 2 when it is refused."""
+    """Check a pack: manifest, size and digest of every file, every graph or weight file of its checkpoint.
+
+    Exit code 2 when it is refused.
+    """
     from dreamport.worlds import open_pack
 
     opened = open_pack(pack)
     for start in opened.manifest.starts:
-        opened.start(start.name)
+        if opened.manifest.checkpoint is None:
+            opened.start(start.name)
+        else:
+            opened.image_start(start.name)
     views = len(opened.read_views()) if opened.manifest.views else 0
     if as_json:
         print_json(
@@ -81,8 +89,17 @@ def validate(
     console().print(
         f"{opened.manifest.name} is valid: {len(opened.manifest.files)} files, "
         f"{opened.total_bytes / 1e6:.1f} MB, {len(opened.manifest.starts)} starts, {views} views, "
-        f"digest {opened.digest}"
+        f"digest {opened.digest}" + _referred(opened)
     )
+
+
+def _referred(pack: WorldPack) -> str:
+    """What a checkpoint world refers to outside its pack; nothing of another."""
+    if pack.manifest.checkpoint is None:
+        return ""
+    record = pack.weight_record()
+    count = sum(len(files) for files in record.files.values())
+    return f", and {count} files of a checkpoint ({record.layout}), {record.total_bytes / 1e9:.1f} GB"
 
 
 def _summary(entry: WorldEntry) -> dict[str, object]:
@@ -99,6 +116,24 @@ def _summary(entry: WorldEntry) -> dict[str, object]:
     }
 
 
+def _checkpoint_rows(pack: WorldPack) -> list[tuple[str, str]]:
+    """What only a checkpoint world has to show."""
+    checkpoint = pack.manifest.checkpoint
+    if checkpoint is None:
+        return []
+    record, sizes = pack.weight_record(), checkpoint.sizes
+    folder = record.paths("transformer")[0].parent
+    return [
+        ("prompt", pack.manifest.starts[0].prompt or ""),
+        (
+            "checkpoint",
+            f"{checkpoint.family} {record.layout}: {sizes.layers} layers of {sizes.dim}, "
+            f"{len(checkpoint.indices)} steps, decoder {checkpoint.decoder}",
+        ),
+        ("weights", f"{record.total_bytes / 1e9:.1f} GB in {folder}"),
+    ]
+
+
 def _print_world(pack: WorldPack) -> None:
     manifest, out = pack.manifest, console()
     depth, views = manifest.depth, manifest.views
@@ -112,6 +147,8 @@ def _print_world(pack: WorldPack) -> None:
             ("starts", ", ".join(f"{start.name} ({start.title})" for start in manifest.starts)),
             ("pose from outside", "yes" if manifest.controls.pose else "no"),
             ("depth", f"{depth.min_m:g} to {depth.max_m:g} m" if depth else "none"),
+            ("chunk", f"{manifest.chunk_frames} frames" if manifest.chunk_frames > 1 else None),
+            *_checkpoint_rows(pack),
             ("size", f"{pack.total_bytes / 1e6:.1f} MB, {views.count if views else 0} remembered views"),
             ("data", f"{manifest.provenance.data} ({manifest.provenance.licence})"),
             ("trained on", manifest.provenance.trained_on),

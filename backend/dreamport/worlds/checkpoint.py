@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from dreamport.errors import PackError
 from dreamport.worlds.fields import Bounded, PackPath
 
 TRAINING_STEPS = 1000
@@ -20,6 +21,15 @@ LATENT_STRIDE = 8
 """Pixels of the frame along one side of a latent cell."""
 
 Decoder = Literal["wan21", "taehv", "lighttae"]
+DECODERS: tuple[Decoder, ...] = ("wan21", "taehv", "lighttae")
+
+
+def decoder_named(name: str) -> Decoder:
+    """The decoder of that name. Raises ``PackError``."""
+    for decoder in DECODERS:
+        if decoder == name:
+            return decoder
+    raise PackError(f"there is no decoder {name[:40]!r}; use one of {', '.join(DECODERS)}")
 
 
 def sigma_of(index: int, shift: float) -> float:

@@ -26,8 +26,11 @@ def pack_path(text: str) -> str:
     return text
 
 
+SLUG = r"^[a-z0-9][a-z0-9\-]{0,62}$"
+"""What the name of a world or a start looks like."""
+
 PackPath = Annotated[str, AfterValidator(pack_path)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
+Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=8000)]

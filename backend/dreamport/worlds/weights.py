@@ -124,7 +124,7 @@ def _pth_listing(path: Path) -> bytes:
     raise PackError(damaged)
 
 
-def record_of(layout: str, files: Mapping[Role, Sequence[Path]]) -> WeightRecord:
+def record_of(layout: str, files: Mapping[str, Sequence[Path]]) -> WeightRecord:
     """The record of files that lie on this machine. Raises ``PackError`` when one cannot be read."""
     return WeightRecord(
         layout=layout,
@@ -133,9 +133,9 @@ def record_of(layout: str, files: Mapping[Role, Sequence[Path]]) -> WeightRecord
                 WeightFile(
                     path=str(path.absolute()), bytes=path.stat().st_size, header_sha256=header_digest(path)
                 )
-                for path in paths
+                for path in files.get(role, ())
             )
-            for role, paths in files.items()
+            for role in ROLES
         },
     )
 

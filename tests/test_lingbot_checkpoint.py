@@ -1,0 +1,280 @@
+"""LingBot-World checkpoints are recognised in every layout, and what is wrong with one is said by name."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from safetensors.torch import save_file  # noqa: E402
+from torch import nn  # noqa: E402
+
+from dreamport.errors import PackError  # noqa: E402
+from dreamport.models.lingbot.checkpoint import find, load_module, read_config  # noqa: E402
+from dreamport.models.lingbot.checkpoint.names import plain_name, transformer_name, vae_name  # noqa: E402
+from dreamport.models.lingbot.checkpoint.tensors import shapes, tensors  # noqa: E402
+from lingbot_files import (  # noqa: E402
+    Shapes,
+    Sizes,
+    random_tensors,
+    transformer_shapes,
+    write_parts,
+    write_shards,
+)
+
+SMALL = Sizes(dim=128, ffn=128, layers=2)
+
+
+class Two(nn.Module):
+    """Two layers, as a stand-in for a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
+
+
+def diffusers_name(name: str) -> str:
+    """What Wan's conversion script makes of an original name of the transformer."""
+    for original, port in (
+        ("time_embedding.0", "condition_embedder.time_embedder.linear_1"),
+        ("time_embedding.2", "condition_embedder.time_embedder.linear_2"),
+        ("text_embedding.0", "condition_embedder.text_embedder.linear_1"),
+        ("text_embedding.2", "condition_embedder.text_embedder.linear_2"),
+        ("time_projection.1", "condition_embedder.time_proj"),
+        ("head.modulation", "scale_shift_table"),
+        ("head.head", "proj_out"),
+        ("modulation", "scale_shift_table"),
+        ("ffn.0", "ffn.net.0.proj"),
+        ("ffn.2", "ffn.net.2"),
+        ("norm3", "norm2"),
+        ("attn.q", "attn.to_q"),
+        ("attn.k", "attn.to_k"),
+        ("attn.v", "attn.to_v"),
+        ("attn.o", "attn.to_out.0"),
+        ("self_attn", "attn1"),
+        ("cross_attn", "attn2"),
+    ):
+        name = name.replace(original, port)
+    return name
+
+
+def write_checkpoint(folder: Path, layout: str, shapes_of: Shapes | None = None) -> Path:
+    """A small checkpoint in ``folder`` as ``layout`` is handed out."""
+    values = random_tensors(shapes_of or transformer_shapes(SMALL))
+    folder.mkdir()
+    if layout == "diffusers":
+        ported = {diffusers_name(name): value for name, value in values.items()}
+        assert len(ported) == len(values)
+        write_shards(folder / "transformer", ported, "diffusion_pytorch_model", 2)
+        (folder / "vae").mkdir()
+        save_file({"x": torch.zeros(1)}, folder / "vae" / "diffusion_pytorch_model.safetensors")
+        write_shards(folder / "text_encoder", {"a": torch.zeros(1), "b": torch.zeros(1)}, "model", 2)
+        (folder / "tokenizer").mkdir()
+        (folder / "tokenizer" / "spiece.model").write_bytes(b"x")
+        return folder
+    write_parts(folder)
+    if layout == "v2_14b":
+        write_shards(folder / "transformers", values, "diffusion_pytorch_model", 3)
+        (folder / "config.json").write_text(json.dumps({"dim": SMALL.dim, "text_len": 64}))
+    elif layout == "v1_fast":
+        write_shards(folder / "lingbot_world_fast", values, "model", 2, index=False)
+    else:
+        write_shards(folder, values, "model", 6)
+    return folder
+
+
+@pytest.mark.parametrize("layout", ["v1_fast", "v2_14b", "flat", "diffusers"])
+def test_every_layout_is_recognised_and_gives_the_same_tensors(layout: str, tmp_path: Path) -> None:
+    files = find(write_checkpoint(tmp_path / "checkpoint", layout))
+    assert files.layout == layout
+    assert shapes(files.transformer, transformer_name) == transformer_shapes(SMALL)
+    config = read_config(files)
+    assert (config.dim, config.ffn, config.heads, config.layers) == (128, 128, 1, 2)
+    assert (config.in_channels, config.out_channels, config.text_dim) == (36, 16, 64)
+    assert config.text_tokens == (64 if layout == "v2_14b" else 512)
+    assert (config.chunk_latents, config.sink_frames) == ((3, 9) if layout == "v1_fast" else (4, 6))
+    assert all((files.vae, files.text, files.tokenizer)) and not files.decoder
+    wanted = random_tensors(transformer_shapes(SMALL))
+    loaded = dict(tensors(files.transformer, transformer_name, "cpu", None))
+    assert all(torch.equal(loaded[name], value) for name, value in wanted.items())
+
+
+def test_the_parts_may_lie_in_another_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    write_shards(folder, random_tensors(transformer_shapes(SMALL)), "model", 2)
+    with pytest.raises(PackError, match=r"not the VAE .*, the text encoder .*, the tokenizer .*--also"):
+        find(folder)
+    (tmp_path / "wan").mkdir()
+    write_parts(tmp_path / "wan")
+    assert find(folder, [tmp_path / "wan"]).vae == (tmp_path / "wan" / "Wan2.1_VAE.pth",)
+
+
+def test_a_tiny_decoder_is_asked_for_only_when_it_is_wanted(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", "flat")
+    with pytest.raises(PackError, match=r"decoder taehv \(taew2_1"):
+        find(folder, decoder="taehv")
+    save_file({"x": torch.zeros(1)}, folder / "taew2_1.safetensors")
+    assert find(folder, decoder="taehv").decoder == (folder / "taew2_1.safetensors",)
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_missing_shards_are_named(index: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    paths = write_shards(folder, random_tensors(transformer_shapes(SMALL)), "model", 6, index)
+    paths[2].unlink()
+    paths[4].unlink()
+    with pytest.raises(PackError) as told:
+        find(folder)
+    assert "2 of 6 weight files are missing" in str(told.value)
+    assert "model-00003-of-00006.safetensors, model-00005-of-00006.safetensors" in str(told.value)
+    assert "download" in str(told.value)
+
+
+def test_an_index_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", "flat")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "../elsewhere.safetensors"}}))
+    with pytest.raises(PackError, match="no index"):
+        find(folder)
+
+
+def test_the_bidirectional_experts_are_told_from_a_world_that_plays(tmp_path: Path) -> None:
+    (tmp_path / "high_noise_model").mkdir()
+    with pytest.raises(PackError, match=r"cannot be played; download lingbot_world_fast"):
+        find(tmp_path)
+
+
+def test_a_folder_of_something_else_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="transformer/"):
+        find(tmp_path)
+    with pytest.raises(PackError, match="there is no checkpoint at"):
+        find(tmp_path / "nowhere")
+
+
+def test_a_wan_model_without_camera_is_no_world(tmp_path: Path) -> None:
+    without = {name: shape for name, shape in transformer_shapes(SMALL).items() if "wancamctrl" not in name}
+    folder = write_checkpoint(tmp_path / "checkpoint", "flat", without)
+    with pytest.raises(PackError, match="without camera"):
+        read_config(find(folder))
+
+
+def test_a_config_that_does_not_belong_to_its_weights_is_refused(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", "v2_14b")
+    (folder / "config.json").write_text(json.dumps({"num_layers": 40}))
+    with pytest.raises(PackError, match=r"num_layers 40 and the weight files beside it have 2"):
+        read_config(find(folder))
+
+
+def test_keys_and_sizes_are_read_from_the_shapes(tmp_path: Path) -> None:
+    with_keys = replace(SMALL, camera=1792, dim=256, layers=3)
+    folder = write_checkpoint(tmp_path / "checkpoint", "flat", transformer_shapes(with_keys))
+    config = read_config(find(folder))
+    assert (config.camera_channels, config.dim, config.heads, config.layers) == (1792, 256, 2, 3)
+
+
+def load_two(*paths: Path, dtype: torch.dtype | None = None) -> Two:
+    return load_module(Two, paths, "stand-in", plain_name, "cpu", dtype)
+
+
+def test_tensors_go_into_the_module_as_they_are_or_in_another_type(tmp_path: Path) -> None:
+    source = Two()
+    save_file(source.state_dict(), tmp_path / "a.safetensors")
+    torch.save({"state_dict": source.state_dict()}, tmp_path / "a.pth")
+    for name in ("a.safetensors", "a.pth"):
+        loaded = load_two(tmp_path / name)
+        assert torch.equal(loaded.first.weight, source.first.weight)
+        assert not any(parameter.requires_grad for parameter in loaded.parameters())
+        assert load_two(tmp_path / name, dtype=torch.bfloat16).second.bias.dtype == torch.bfloat16
+
+
+def test_loaded_tensors_are_no_views_of_the_file(tmp_path: Path) -> None:
+    torch.save(Two().state_dict(), tmp_path / "a.pth")
+    loaded = load_two(tmp_path / "a.pth")
+    before = loaded.first.weight.clone()
+    with (tmp_path / "a.pth").open("r+b") as file:
+        file.write(b"\0" * (tmp_path / "a.pth").stat().st_size)
+    assert torch.equal(loaded.first.weight, before)
+
+
+def test_every_tensor_that_does_not_fit_is_named_before_anything_is_loaded(tmp_path: Path) -> None:
+    values = Two().state_dict()
+    values["third.weight"] = values.pop("first.bias")
+    values["second.weight"] = torch.zeros(5, 4)
+    save_file(values, tmp_path / "a.safetensors")
+    with pytest.raises(PackError) as told:
+        load_two(tmp_path / "a.safetensors")
+    for expected in (
+        "1 tensor missing: first.bias",
+        "1 tensor unexpected: third.weight",
+        "1 tensor of another shape: second.weight is [5, 4] and must be [2, 4]",
+        "give its own files",
+    ):
+        assert expected in str(told.value)
+
+
+def test_a_file_cut_short_is_told_from_another_model(tmp_path: Path) -> None:
+    save_file({"first.weight": torch.zeros(4, 3)}, tmp_path / "a.safetensors")
+    with pytest.raises(PackError, match=r"3 tensors missing.*download it again"):
+        load_two(tmp_path / "a.safetensors")
+    save_file({"other": torch.zeros(4, 3)}, tmp_path / "b.safetensors")
+    with pytest.raises(PackError, match="weights of another model"):
+        load_two(tmp_path / "b.safetensors")
+    whole = (tmp_path / "a.safetensors").read_bytes()
+    (tmp_path / "a.safetensors").write_bytes(whole[:-8])
+    with pytest.raises(PackError, match="no complete safetensors file"):
+        load_two(tmp_path / "a.safetensors")
+
+
+class Runs:
+    """What a pickle that runs code looks like."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    torch.save({"first.weight": Runs(tmp_path / "ran")}, tmp_path / "a.pth")
+    with pytest.raises(PackError, match=r"pickle that holds more than tensors .* refused.* safetensors"):
+        load_two(tmp_path / "a.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pth_that_is_no_weights_is_refused(tmp_path: Path) -> None:
+    torch.save([torch.zeros(2)], tmp_path / "list.pth")
+    with pytest.raises(PackError, match="besides named tensors"):
+        load_two(tmp_path / "list.pth")
+    (tmp_path / "text.pth").write_text("hello")
+    with pytest.raises(PackError, match=r"text\.pth"):
+        load_two(tmp_path / "text.pth")
+    (tmp_path / "weights.bin").write_bytes(b"x")
+    with pytest.raises(PackError, match="never opened"):
+        load_two(tmp_path / "weights.bin")
+
+
+def test_a_vae_of_the_diffusers_port_has_the_original_names() -> None:
+    for port, original in {
+        "encoder.conv_in.weight": "encoder.conv1.weight",
+        "encoder.down_blocks.0.norm1.gamma": "encoder.downsamples.0.residual.0.gamma",
+        "encoder.down_blocks.2.resample.1.weight": "encoder.downsamples.2.resample.1.weight",
+        "encoder.down_blocks.3.conv_shortcut.bias": "encoder.downsamples.3.shortcut.bias",
+        "encoder.mid_block.resnets.1.conv2.weight": "encoder.middle.2.residual.6.weight",
+        "encoder.mid_block.attentions.0.to_qkv.weight": "encoder.middle.1.to_qkv.weight",
+        "encoder.norm_out.gamma": "encoder.head.0.gamma",
+        "decoder.conv_out.weight": "decoder.head.2.weight",
+        "decoder.up_blocks.0.upsamplers.0.time_conv.bias": "decoder.upsamples.3.time_conv.bias",
+        "decoder.up_blocks.1.resnets.0.conv_shortcut.weight": "decoder.upsamples.4.shortcut.weight",
+        "decoder.up_blocks.3.resnets.2.conv1.weight": "decoder.upsamples.14.residual.2.weight",
+        "quant_conv.weight": "conv1.weight",
+        "post_quant_conv.bias": "conv2.bias",
+        "decoder.upsamples.3.resample.1.weight": "decoder.upsamples.3.resample.1.weight",
+    }.items():
+        assert vae_name(port) == original
