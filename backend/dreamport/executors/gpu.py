@@ -1,8 +1,9 @@
-"""The NVIDIA GPU of this machine, as its driver's own library tells; no CUDA context is made for it."""
+"""The NVIDIA GPU of this machine, as its driver tells; no CUDA context is made for it."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,7 +11,9 @@ from typing import Any
 
 from dreamport.errors import ExecutorError
 
-NO_NVML = "nvidia-ml-py is not installed; run pip install 'dreamport[tensorrt]'"
+NO_DRIVER = "no NVIDIA driver answers on this machine ({reason}); install one, or play on the CPU"
+QUERY = ("--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader,nounits")
+QUERY_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,17 @@ def find_gpu(environment: Mapping[str, str] | None = None) -> Gpu | str:
 
     ``environment``: this process's own by default; its ``CUDA_VISIBLE_DEVICES`` counts.
     """
+    environment = os.environ if environment is None else environment
     if find_spec("pynvml") is None:
-        return NO_NVML
+        return _by_command(environment)
     import pynvml  # noqa: PLC0415
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        return f"no NVIDIA driver answers on this machine ({_text(error)}); install one, or play on the CPU"
+        return NO_DRIVER.format(reason=_text(error))
     try:
-        handle = _first_visible(pynvml, os.environ if environment is None else environment)
+        handle = _first_visible(pynvml, environment)
         major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
         return Gpu(
             name=_text(pynvml.nvmlDeviceGetName(handle)),
@@ -70,6 +74,26 @@ def this_gpu() -> Gpu:
     if isinstance(found, str):
         raise ExecutorError(found)
     return found
+
+
+def _by_command(environment: Mapping[str, str]) -> Gpu | str:
+    """The same from the driver's own command, where its library for Python is not installed."""
+    first = environment.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "-i", first, *QUERY],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=QUERY_TIMEOUT_S,
+        )
+        name, capability, driver, megabytes = (part.strip() for part in done.stdout.rsplit(",", 3))
+        major, minor = (int(part) for part in capability.split("."))
+        return Gpu(name, (major, minor), driver, int(float(megabytes) * (1 << 20)))
+    except (OSError, subprocess.SubprocessError) as error:
+        return NO_DRIVER.format(reason=type(error).__name__ if isinstance(error, OSError) else error)
+    except ValueError:
+        return f"nvidia-smi says {done.stdout.strip()[:100]!r} of GPU {first}; see CUDA_VISIBLE_DEVICES"
 
 
 def _first_visible(pynvml: Any, environment: Mapping[str, str]) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
-
-import structlog
 
 from dreamport.errors import ExecutorError
 from dreamport.executors.base import EXACT_GRAPHS, Array, FrameCache
@@ -22,7 +21,7 @@ from dreamport.worlds.contract import signatures
 from dreamport.worlds.manifest import CacheShape
 from dreamport.worlds.pack import WorldPack
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class TensorRTExecutor:
@@ -116,5 +115,10 @@ def _found(store: EngineStore, key: Any) -> bytes:
 def _told_of(made: list[Engine], graph: str) -> bytes:
     engine = next(engine for engine in made if engine.graph == graph)
     if engine.seconds:
-        _log.info("engine built", graph=graph, seconds=round(engine.seconds, 1), because=engine.why or "new")
+        _log.warning(
+            "built the engine of graph %s in %.1f s: %s",
+            graph,
+            engine.seconds,
+            engine.why or "there was none",
+        )
     return engine.data
