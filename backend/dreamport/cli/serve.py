@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from dreamport.errors import DreamportError
 if TYPE_CHECKING:
     from dreamport.cli.serving import Listening
     from dreamport.service import ServerOptions
+    from dreamport.service.placement import Cluster
 
 
 class TokenFileError(DreamportError):
@@ -32,7 +34,9 @@ def serve(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
     max_sessions: Annotated[
         int | None,
-        typer.Option(min=1, help="Sessions at a time; left out, as many as keep their frame rate."),
+        typer.Option(
+            min=1, help="Sessions at a time (of each worker); left out, as many as keep their frame rate."
+        ),
     ] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds a dropped client may take to resume.")] = 30.0,
     token_file: Annotated[
@@ -58,6 +62,15 @@ def serve(
     web_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the page; 0: a free one.")
     ] = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Play on several workers, one a GPU, behind this one address.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --ray: how many; left out, one a GPU.")
+    ] = None,
+    ray_address: Annotated[
+        str, typer.Option(help="With --ray: the cluster to join; local starts one on this machine.")
+    ] = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
 ) -> None:
     """Serve worlds over gRPC until Ctrl+C. Lists what listens, on which executor and why."""
@@ -66,7 +79,7 @@ def serve(
     from dreamport.cli.serving import log_to_stderr
     from dreamport.cli.world_argument import resolve_world
     from dreamport.service.capture_paths import default_captures_folder, default_trainings_folder
-    from dreamport.service.options import DEFAULT_PORT, ServerOptions
+    from dreamport.service.options import DEFAULT_PORT, ServerOptions, ServerOptionsError
     from dreamport.web import DEFAULT_WEB_PORT
     from dreamport.worlds.catalogue import user_worlds_path
 
@@ -90,16 +103,35 @@ def serve(
     )
     log_to_stderr()
     page_port = (DEFAULT_WEB_PORT if web_port is None else web_port) if page else None
-    asyncio.run(_serve(options, page_port, as_json, exit_with))
+    if not ray and (workers is not None or ray_address != "local"):
+        raise ServerOptionsError("--workers and --ray-address are for --ray: give it too, or leave them out")
+    with _cluster(options, workers, ray_address) if ray else nullcontext() as cluster:
+        asyncio.run(_serve(options, page_port, as_json, exit_with, cluster))
 
 
-async def _serve(options: ServerOptions, web_port: int | None, as_json: bool, exit_with: int | None) -> None:
+def _cluster(options: ServerOptions, workers: int | None, address: str) -> AbstractContextManager[Cluster]:
+    from dreamport.cli.extras import require_extra
+
+    require_extra("cluster", "ray")
+    options.check()
+    from dreamport.service.placement.ray_cluster import ray_cluster
+
+    return ray_cluster(options, workers, address)
+
+
+async def _serve(
+    options: ServerOptions,
+    web_port: int | None,
+    as_json: bool,
+    exit_with: int | None,
+    cluster: Cluster | None,
+) -> None:
     import json
 
     from dreamport.cli.serving import listening, stop_signal, stop_with_process
 
     with stop_signal() as stop, stop_with_process(exit_with, stop):
-        async with listening(options, web_port) as now:
+        async with listening(options, web_port, cluster) as now:
             if as_json:
                 print(json.dumps(now.as_json()), flush=True)
             else:
@@ -113,6 +145,10 @@ def print_listening(now: Listening, page: str | None = None) -> None:
     if now.web_url:
         out.print(f"play at    {page or now.web_url}", style="bold", markup=False)
     out.print(f"gRPC       {now.address}")
+    for worker in now.as_json().get("workers", []):
+        out.print(
+            f"worker {worker['number']}   {worker['address']}, process {worker['pid']} on {worker['host']}"
+        )
     out.print(f"worlds     {', '.join(now.server.status().worlds)}", markup=False)
     out.print(f"executor   {executor.name} on {executor.device}, {executor.precision}", markup=False)
     if executor.fallback_reason:

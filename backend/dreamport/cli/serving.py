@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from dreamport import __version__
 from dreamport.errors import DreamportError
 from dreamport.running import ServerRecord, process_started, publish, runtime_folder, withdraw
 from dreamport.service import PlayServer, ServerOptions, ServerOptionsError, running_server
+from dreamport.service.logs import log_to_stderr
+from dreamport.service.placement import Cluster, Gateway, running_gateway
 from dreamport.web import running_web
+
+__all__ = ["Listening", "listening", "log_to_stderr", "stop_signal", "stop_with_process"]
 
 if TYPE_CHECKING:
     from dreamport.service.world_source import ExecutorInfo
@@ -37,7 +37,7 @@ class ProcessGoneError(DreamportError):
 class Listening:
     """What listens. ``web_url`` is ``None`` without the page."""
 
-    server: PlayServer
+    server: PlayServer | Gateway
     web_url: str | None
 
     @property
@@ -53,6 +53,7 @@ class Listening:
     def as_json(self) -> dict[str, object]:
         """The line by which a program learns that the server is ready."""
         executor = self.executor
+        workers = self.server.workers() if isinstance(self.server, Gateway) else None
         return {
             "address": self.address,
             "web_url": self.web_url,
@@ -62,12 +63,16 @@ class Listening:
             "device": executor.device,
             "precision": executor.precision,
             "fallback_reason": executor.fallback_reason,
+            **({} if workers is None else {"workers": workers}),
         }
 
 
 @contextlib.asynccontextmanager
-async def listening(options: ServerOptions, web_port: int | None) -> AsyncIterator[Listening]:
-    """Serve while the block runs; the page too, unless ``web_port`` is ``None`` (0 takes a free one).
+async def listening(
+    options: ServerOptions, web_port: int | None, cluster: Cluster | None = None
+) -> AsyncIterator[Listening]:
+    """Serve while the block runs; the page too, unless ``web_port`` is ``None`` (0 takes a free one). With a
+    ``cluster``, its workers play and this process only places.
 
     Raises ``DreamportError`` when something cannot start.
     """
@@ -77,7 +82,11 @@ async def listening(options: ServerOptions, web_port: int | None) -> AsyncIterat
         )
     folder = runtime_folder()
     async with contextlib.AsyncExitStack() as stack:
-        server = await stack.enter_async_context(running_server(options))
+        server: PlayServer | Gateway
+        if cluster is None:
+            server = await stack.enter_async_context(running_server(options))
+        else:
+            server = await stack.enter_async_context(running_gateway(options, cluster))
         web_url = None
         if web_port is not None:
             web_url = await stack.enter_async_context(
@@ -157,18 +166,3 @@ def stop_with_process(pid: int | None, stop: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         watching.cancel()
-
-
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send the server's log to standard error, so that standard output holds results only."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-    )

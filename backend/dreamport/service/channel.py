@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 KEEPALIVE_MS = 5_000
 KEEPALIVE_TIMEOUT_MS = 15_000
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
-Options = list[tuple[str, int]]
+Options = list[tuple[str, int | str]]
 
 
 def client_channel() -> Options:
@@ -35,3 +37,18 @@ def server_channel(max_message_bytes: int, max_calls: int) -> Options:
         ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS - 1_000),
         ("grpc.http2.max_ping_strikes", 3),
     ]
+
+
+def host_of(address: str) -> str:
+    """The host in ``host:port`` or ``[v6]:port``, without brackets."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def only_this_machine(host: str) -> bool:
+    """True for ``localhost`` and loopback addresses: nobody else can be there or listen in."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from dreamport.errors import DreamportError
 from dreamport.geometry import Intrinsics, Pose
+from dreamport.service.channel import host_of, only_this_machine
 from dreamport.service.negotiation import PROTOCOL_VERSION
 from dreamport.service.pictures import decode_inverse_depth
 from dreamport.service.refusal import RETRY_PUSHBACK
@@ -36,6 +37,11 @@ from dreamport.service.wire import intrinsics_message, pose_message
 from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
 
 KEPT_MESSAGES = 64
+LOST_WORKER = (
+    "The worker at {worker} that plays this session is lost. Open again with the session's resume token: "
+    "another worker goes on from its last snapshot, some seconds back."
+)
+LOST_RETRY_MS = 500
 
 
 class PlayError(DreamportError):
@@ -59,7 +65,20 @@ class PlayedFrame:
 
 
 class PlayClient(ServiceClient):
-    """A connection to a server. ``root_certificate`` (PEM) turns TLS on; a token goes with every call."""
+    """A connection to a server, and to the workers whose addresses it hands out. ``root_certificate`` (PEM)
+    turns TLS on; a token goes with every call.
+    """
+
+    def __init__(self, target: str, token: str | None = None, root_certificate: bytes | None = None) -> None:
+        super().__init__(target, token, root_certificate)
+        self._workers: dict[str, grpc.aio.Channel] = {}
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for channel in self._workers.values():
+            await channel.close()
+        await super().__aexit__(kind, error, trace)
 
     async def worlds(self) -> list[world_pb2.WorldSummary]:
         """Every world of the server. Raises ``PlayError``."""
@@ -93,40 +112,62 @@ class PlayClient(ServiceClient):
         protocol_version: int = PROTOCOL_VERSION,
     ) -> PlayStream:
         """Begin a session, or go on with one. Raises ``PlayError``."""
-        call = play_pb2_grpc.PlayServiceStub(self._channel).Play(metadata=self._metadata)
-        stream = PlayStream(call)
+        wanted = play_pb2.Open(
+            protocol_version=protocol_version,
+            world=world,
+            seed=seed,
+            start=start,
+            colour_format=colour,
+            depth_format=(
+                common_pb2.DEPTH_FORMAT_INVERSE_UINT16 if depth else common_pb2.DEPTH_FORMAT_UNSPECIFIED
+            ),
+            transport=transport,
+            max_frames_in_flight=max_frames_in_flight,
+            resume_token=resume_token,
+            follows_redirect=True,
+        )
+        stream = await self._begin(self._channel, wanted, "")
+        if stream.elsewhere is not None:
+            wanted.ticket = stream.elsewhere.ticket
+            address = stream.elsewhere.address
+            stream.cancel()
+            stream = await self._begin(self._channel_to(address), wanted, address)
+        return stream
+
+    async def _begin(self, channel: grpc.aio.Channel, wanted: play_pb2.Open, worker: str) -> PlayStream:
+        stream = PlayStream(
+            play_pb2_grpc.PlayServiceStub(channel).Play(metadata=self._metadata), channel, worker
+        )
         try:
-            await stream.send(
-                play_pb2.PlayRequest(
-                    open=play_pb2.Open(
-                        protocol_version=protocol_version,
-                        world=world,
-                        seed=seed,
-                        start=start,
-                        colour_format=colour,
-                        depth_format=(
-                            common_pb2.DEPTH_FORMAT_INVERSE_UINT16
-                            if depth
-                            else common_pb2.DEPTH_FORMAT_UNSPECIFIED
-                        ),
-                        transport=transport,
-                        max_frames_in_flight=max_frames_in_flight,
-                        resume_token=resume_token,
-                    )
-                )
-            )
+            await stream.send(play_pb2.PlayRequest(open=wanted))
             await stream.begin()
         except BaseException:
             stream.cancel()
             raise
         return stream
 
+    def _channel_to(self, worker: str) -> grpc.aio.Channel:
+        """A channel to a worker whose address this client was handed. Raises ``PlayError``."""
+        if self._root_certificate is None and not only_this_machine(host_of(worker)):
+            raise PlayError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"The server hands out {worker}, another machine, without TLS. Start it with a certificate.",
+                None,
+            )
+        if worker not in self._workers:
+            self._workers[worker] = self._connect(worker, host_of(self._target))
+        return self._workers[worker]
+
 
 class PlayStream:
     """One session as its client sees it. Writing is safe from several tasks; reading is for one."""
 
-    def __init__(self, call: Any) -> None:
+    def __init__(self, call: Any, channel: grpc.aio.Channel, worker: str = "") -> None:
         self._call = call
+        self._channel = channel
+        self.worker = worker
+        """Address of the worker that plays the session, where the server handed one out."""
+        self.elsewhere: play_pb2.Redirect | None = None
         self._writing = asyncio.Lock()
         self._ring: FrameRingReader | None = None
         self._sequence = 0
@@ -145,8 +186,11 @@ class PlayStream:
         await self.close()
 
     async def begin(self) -> None:
-        """Wait for ``Opened``."""
+        """Wait for ``Opened``, or for ``elsewhere``."""
         response = await self.receive()
+        if response.WhichOneof("message") == "redirect" and not self.worker:
+            self.elsewhere = response.redirect
+            return
         if response.WhichOneof("message") != "opened":
             raise PlayError(grpc.StatusCode.INTERNAL, "The server did not begin with Opened.", None)
         self.opened = response.opened
@@ -230,7 +274,7 @@ class PlayStream:
         try:
             response = await self._call.read()
         except grpc.aio.AioRpcError as error:
-            raise _play_error(error) from error
+            raise self._told(_play_error(error)) from error
         except asyncio.CancelledError:
             # A call that was cancelled here raises this too; a task that is cancelled must see it.
             if self._call.cancelled() and not _being_cancelled():
@@ -309,9 +353,15 @@ class PlayStream:
 
     async def _ending(self) -> PlayError:
         code, details = await self._call.code(), await self._call.details()
-        return PlayError(
-            code, details or "The call is over.", _retry_after(await self._call.trailing_metadata())
-        )
+        retry_after_ms = _retry_after(await self._call.trailing_metadata())
+        return self._told(PlayError(code, details or "The call is over.", retry_after_ms))
+
+    def _told(self, error: PlayError) -> PlayError:
+        """What a person is told: of a worker that is gone, gRPC says no more than that a socket closed."""
+        connected = self._channel.get_state() == grpc.ChannelConnectivity.READY
+        if not self.worker or error.code != grpc.StatusCode.UNAVAILABLE or connected:
+            return error
+        return PlayError(error.code, LOST_WORKER.format(worker=self.worker), LOST_RETRY_MS)
 
 
 def _play_error(error: grpc.aio.AioRpcError) -> PlayError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamport.errors import DreamportError
+from dreamport.service.channel import only_this_machine
 
 DEFAULT_PORT = 50700
 MIN_TOKEN_CHARACTERS = 16
@@ -92,12 +92,7 @@ class ServerOptions:
         """True when only this machine can reach ``host``. A name other than ``localhost`` counts as
         reachable.
         """
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False
+        return only_this_machine(self.host.strip("[]"))
 
     @property
     def bind_address(self) -> str:

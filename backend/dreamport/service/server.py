@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 import grpc.aio
@@ -23,7 +24,7 @@ from dreamport.service.channel import server_channel
 from dreamport.service.guard import Guard
 from dreamport.service.options import ServerOptions, ServerOptionsError
 from dreamport.service.servicers import PlayServicer, WorldServicer, add_play_servicer
-from dreamport.service.sessions import Sessions
+from dreamport.service.sessions import Places, Sessions
 from dreamport.service.shared_memory import remove_leftovers
 from dreamport.service.training_desk import TrainingDesk
 from dreamport.service.training_servicer import TrainingServicer
@@ -32,6 +33,7 @@ from dreamport.v1 import (
     capture_pb2,
     capture_pb2_grpc,
     play_pb2,
+    play_pb2_grpc,
     training_pb2,
     training_pb2_grpc,
     world_pb2,
@@ -95,38 +97,74 @@ class PlayServer:
 
 @contextlib.asynccontextmanager
 async def running_server(
-    options: ServerOptions, source: WorldSource | None = None
+    options: ServerOptions, source: WorldSource | None = None, places: Places | None = None
 ) -> AsyncIterator[PlayServer]:
     """A server in this event loop, with its default world loaded; drained and stopped at the end.
 
-    ``source``: where worlds come from, the catalogue unless given. Raises ``ServerOptionsError``,
-    ``ServerStartError`` and what loading the default world raises.
+    ``source``: where worlds come from, the catalogue unless given. ``places``: who may begin a session, for a
+    worker behind a gateway. Raises ``ServerOptionsError``, ``ServerStartError`` and what loading the default
+    world raises.
     """
     options.check()
-    remove_leftovers()
     if source is None:
         paths = (*options.worlds, *_trained_worlds(options))
         source = CatalogueSource(paths, options.executor, options.threads, options.precision)
-    sessions = Sessions(options, source)
+    sessions = Sessions(options, source, places)
     if not sessions.worlds:
         raise ServerStartError(
             "there is no world to play: `dreamport worlds list` shows where worlds are looked for"
         )
     await sessions.desk.load(sessions.world("", "default_world"))
+    play, worlds = PlayServicer(sessions, options.open_timeout_s), WorldServicer(sessions)
+    async with endpoint(options, play, worlds, sessions) as port:
+        running = PlayServer(options, port, sessions)
+        _log.info("serving", address=running.address, worlds=running.status().worlds)
+        yield running
+
+
+class Playing(Protocol):
+    """What an endpoint needs of who plays."""
+
+    @property
+    def worlds(self) -> Sequence[world_pb2.World]:
+        """Every world that can be played."""
+        ...
+
+    async def look_for_worlds(self) -> None:
+        """Read again which worlds there are."""
+        ...
+
+    async def close(self) -> None:
+        """Refuse new sessions and let the present ones end."""
+        ...
+
+
+@contextlib.asynccontextmanager
+async def endpoint(
+    options: ServerOptions,
+    play: play_pb2_grpc.PlayServiceServicer,
+    worlds: world_pb2_grpc.WorldServiceServicer,
+    playing: Playing,
+) -> AsyncIterator[int]:
+    """All services behind one port, guarded, healthy and listed while the block runs; gives the port.
+
+    Raises ``ServerStartError``.
+    """
+    remove_leftovers()
     larger = {} if options.captures is None else {RECORD: options.max_capture_message_bytes}
     desk = CaptureDesk(options)
     training = TrainingDesk(
         options,
-        sessions.look_for_worlds,
-        known=lambda: [world.summary.name for world in sessions.worlds],
+        playing.look_for_worlds,
+        known=lambda: [world.summary.name for world in playing.worlds],
     )
     server = grpc.aio.server(
         interceptors=[Guard(options.token, options.max_message_bytes, larger)],
         options=server_channel(max(options.max_message_bytes, *larger.values(), 0), options.max_calls),
         maximum_concurrent_rpcs=options.max_calls,
     )
-    add_play_servicer(PlayServicer(sessions, options.open_timeout_s), server)
-    world_pb2_grpc.add_WorldServiceServicer_to_server(WorldServicer(sessions), server)
+    add_play_servicer(play, server)
+    world_pb2_grpc.add_WorldServiceServicer_to_server(worlds, server)
     capture_pb2_grpc.add_CaptureServiceServicer_to_server(CaptureServicer(desk), server)
     training_pb2_grpc.add_TrainingServiceServicer_to_server(TrainingServicer(training), server)
     healthy = health.aio.HealthServicer()
@@ -138,13 +176,11 @@ async def running_server(
     await server.start()
     for service in ("", *SERVICES):
         await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
-    running = PlayServer(options, port, sessions)
-    _log.info("serving", address=running.address, worlds=running.status().worlds)
     try:
-        yield running
+        yield port
     finally:
         await healthy.enter_graceful_shutdown()
-        await asyncio.gather(sessions.close(), desk.close(), training.close())
+        await asyncio.gather(playing.close(), desk.close(), training.close())
         await server.stop(0.5)
         _log.info("stopped")
 

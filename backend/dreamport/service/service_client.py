@@ -15,12 +15,20 @@ class ServiceClient:
     """A connection to a server. ``root_certificate`` (PEM) turns TLS on; a token goes with every call."""
 
     def __init__(self, target: str, token: str | None = None, root_certificate: bytes | None = None) -> None:
-        if root_certificate is None:
-            self._channel = grpc.aio.insecure_channel(target, options=client_channel())
-        else:
-            credentials = grpc.ssl_channel_credentials(root_certificate)
-            self._channel = grpc.aio.secure_channel(target, credentials, options=client_channel())
+        self._target = target
+        self._root_certificate = root_certificate
+        self._channel = self._connect(target)
         self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+
+    def _connect(self, target: str, server_name: str = "") -> grpc.aio.Channel:
+        """A channel; ``server_name``: what the certificate there must be for, the target's own without it."""
+        options = client_channel()
+        if self._root_certificate is None:
+            return grpc.aio.insecure_channel(target, options=options)
+        if server_name:
+            options = [*options, ("grpc.ssl_target_name_override", server_name)]
+        credentials = grpc.ssl_channel_credentials(self._root_certificate)
+        return grpc.aio.secure_channel(target, credentials, options=options)
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import grpc
 import grpc.aio
@@ -18,10 +19,23 @@ from dreamport.v1 import play_pb2, play_pb2_grpc, world_pb2, world_pb2_grpc
 _log = structlog.get_logger(__name__)
 
 
+class Worlds(Protocol):
+    """Who knows the worlds of a server."""
+
+    @property
+    def worlds(self) -> Sequence[world_pb2.World]:
+        """All of them."""
+        ...
+
+    def world(self, name: str, field_name: str) -> world_pb2.World:
+        """The world of that name, or the default one. Raises ``Refusal`` (NOT_FOUND) with the field named."""
+        ...
+
+
 class WorldServicer(world_pb2_grpc.WorldServiceServicer):
     """Lists the worlds of this server."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Worlds) -> None:
         self._sessions = sessions
 
     async def ListWorlds(
@@ -42,7 +56,7 @@ class WorldServicer(world_pb2_grpc.WorldServiceServicer):
             raise
 
 
-def add_play_servicer(servicer: PlayServicer, server: grpc.aio.Server) -> None:
+def add_play_servicer(servicer: play_pb2_grpc.PlayServiceServicer, server: grpc.aio.Server) -> None:
     """As the generated ``add_PlayServiceServicer_to_server``, but for frames, which come encoded."""
     play = grpc.stream_stream_rpc_method_handler(
         servicer.Play,
@@ -69,7 +83,7 @@ class PlayServicer(play_pb2_grpc.PlayServiceServicer):
             await context.abort(refusal.code, str(refusal), refusal.trailers())
 
     async def _play(self, context: Context) -> None:
-        wanted = await self._first(context)
+        wanted = await first_open(context, self._open_timeout_s)
         if wanted is None:
             return
         stream = await self._sessions.enter(wanted, context.peer())
@@ -89,16 +103,18 @@ class PlayServicer(play_pb2_grpc.PlayServiceServicer):
         finally:
             await self._sessions.leave(stream, departure)
 
-    async def _first(self, context: Context) -> play_pb2.Open | None:
-        try:
-            request = await asyncio.wait_for(read_request(context), self._open_timeout_s)
-        except TimeoutError as error:
-            raise Refusal(
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-                "open: the first message must come right after the call begins",
-            ) from error
-        if request is None:
-            return None
-        if request.WhichOneof("message") != "open":
-            raise invalid("open", "the first message must be it")
-        return request.open
+
+async def first_open(context: Context, timeout_s: float) -> play_pb2.Open | None:
+    """The first message of a stream, ``None`` when there is none. Raises ``Refusal`` for any other."""
+    try:
+        request = await asyncio.wait_for(read_request(context), timeout_s)
+    except TimeoutError as error:
+        raise Refusal(
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            "open: the first message must come right after the call begins",
+        ) from error
+    if request is None:
+        return None
+    if request.WhichOneof("message") != "open":
+        raise invalid("open", "the first message must be it")
+    return request.open

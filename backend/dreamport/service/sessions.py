@@ -6,11 +6,13 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import grpc
 import structlog
 
-from dreamport.errors import DreamportError, SessionLogError, WorldNotFoundError
+from dreamport.errors import DreamportError, SessionLogError, SnapshotError, WorldNotFoundError
+from dreamport.service.kept import KeptSession, SessionKeeper
 from dreamport.service.leases import Lease, LeaseDesk
 from dreamport.service.negotiation import agree, check_open
 from dreamport.service.options import ServerOptions
@@ -26,6 +28,11 @@ from dreamport.v1 import common_pb2, play_pb2, world_pb2
 MAX_PARKED = 8
 SHUTTING_DOWN = "The server is shutting down; sessions do not outlive it. Open a new one when it is back."
 
+RESTORED = (
+    "The worker that played this session was lost; it goes on from its last snapshot, some seconds back. "
+    "States that were saved are gone."
+)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -39,7 +46,21 @@ class Seat:
     heir: bool = False
     """Another stream of the same client takes over: keep the lease for it."""
     kept_lease: Lease | None = None
+    restored: bool = False
+    """It goes on from another process's snapshot, and its client does not know yet."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Places(Protocol):
+    """Who may begin a session here, where a gateway says so. A ticket is the resume token of its session."""
+
+    def claim(self, ticket: str, world: str) -> Lease:
+        """The lease in ``world`` that waits under this ticket, once. Raises ``Refusal``."""
+        ...
+
+    def keeper(self) -> SessionKeeper:
+        """What keeps a new session outside this process."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,8 +75,9 @@ class Departure:
 class Sessions:
     """Opens, resumes, parks and ends sessions."""
 
-    def __init__(self, options: ServerOptions, source: WorldSource) -> None:
+    def __init__(self, options: ServerOptions, source: WorldSource, places: Places | None = None) -> None:
         self._options = options
+        self._places = places
         self.desk = LeaseDesk(source, options.max_sessions)
         self._source = source
         self.worlds = list(source.worlds())
@@ -71,6 +93,11 @@ class Sessions:
     def playing(self) -> list[Session]:
         """Sessions with a client."""
         return [seat.session for seat in self._seats.values() if seat.stream is not None]
+
+    @property
+    def sessions(self) -> list[tuple[Session, bool]]:
+        """Every session, and whether a client plays it."""
+        return [(seat.session, seat.stream is not None) for seat in self._seats.values()]
 
     @property
     def parked(self) -> int:
@@ -111,9 +138,54 @@ class Sessions:
             seat.session, lease, agreed, pictures, wanted.max_frames_in_flight, lambda: self.desk.taken
         )
         stream.greet(bool(wanted.resume_token), self._options.grace_s, remarks)
+        if seat.restored:
+            seat.restored = False
+            stream.notify(play_pb2.NOTICE_CODE_RESTORED, RESTORED)
         seat.stream = stream
         seat.left.clear()
         return stream
+
+    async def go_on(self, kept: KeptSession) -> None:
+        """Take over a session that another process lost: it waits, with a lease, for its client to resume.
+
+        Raises ``Refusal``, and ``SnapshotError`` when it is of another version of its world.
+        """
+        if kept.token in self._seats:
+            return
+        world = self.world(kept.world, "world")
+        if world.digest != kept.digest:
+            raise SnapshotError(
+                f"session {kept.session_id} played {kept.world} with digest {kept.digest[:12]}, and this "
+                f"worker has {world.digest[:12]}: give every worker the same pack"
+            )
+        lease = await self.desk.take(world)
+        made: list[Session] = []
+
+        def restore() -> None:
+            generator = lease.loaded.opened.generator(kept.seed, kept.start)
+            session = Session(
+                world,
+                lease.loaded.executor,
+                generator,
+                kept.seed,
+                kept.start,
+                max_saved_bytes=self._options.max_saved_bytes,
+                session_id=kept.session_id,
+                token=kept.token,
+                keeper=None if self._places is None else self._places.keeper(),
+            )
+            session.go_on(kept)
+            made.append(session)
+
+        try:
+            await lease.run(restore)
+        except BaseException:
+            self.desk.give_back(lease)
+            raise
+        seat = Seat(made[0], kept_lease=lease, restored=True)
+        self._seats[kept.token] = seat
+        self._park(seat)
+        _log.info("session goes on here", session=kept.session_id, world=kept.world, frame=kept.frame.index)
 
     async def leave(self, stream: Stream, departure: Departure) -> None:
         """The client of ``stream`` is gone; the session is parked, or over."""
@@ -167,10 +239,13 @@ class Sessions:
                 f"{', '.join(starts[:20])}",
             )
         seed = wanted.seed if wanted.HasField("seed") else secrets.randbits(63)
-        lease = await self.desk.take(world)
+        if self._places is None:
+            lease = await self.desk.take(world)
+        else:
+            lease = self._places.claim(wanted.ticket, world.summary.name)
         made: list[Session] = []
         try:
-            await lease.run(lambda: made.append(self._new_session(world, lease, seed, start)))
+            await lease.run(lambda: made.append(self._new_session(world, lease, seed, start, wanted.ticket)))
         except DreamportError as error:
             self.desk.give_back(lease)
             failed = SessionFailed()
@@ -189,7 +264,9 @@ class Sessions:
         _log.info("session opened", session=session.id, world=world.summary.name, start=start)
         return seat, lease
 
-    def _new_session(self, world: world_pb2.World, lease: Lease, seed: int, start: str) -> Session:
+    def _new_session(
+        self, world: world_pb2.World, lease: Lease, seed: int, start: str, ticket: str
+    ) -> Session:
         session_id = secrets.token_hex(4)
         generator = lease.loaded.opened.generator(seed, start)
         return Session(
@@ -201,6 +278,8 @@ class Sessions:
             self._new_log(world, session_id),
             self._options.max_saved_bytes,
             session_id,
+            token=None if self._places is None else ticket,
+            keeper=None if self._places is None else self._places.keeper(),
         )
 
     def _new_log(self, world: world_pb2.World, session_id: str) -> SessionLogWriter | None:
@@ -241,18 +320,16 @@ class Sessions:
                 seat.heir = False
         if seat.kept_lease is not None:
             lease, seat.kept_lease = seat.kept_lease, None
+            self._unpark(seat)
             return seat, lease
         if self._seats.get(token) is not seat:
             raise SessionFailed
         lease = await self.desk.take(seat.session.world)
-        if self._parked.pop(token, None) is None:
+        if not self._unpark(seat):
             self.desk.give_back(lease)
             raise Refusal(
                 grpc.StatusCode.NOT_FOUND, "open.resume_token: the grace time is over. Open a new session."
             )
-        if seat.timer is not None:
-            seat.timer.cancel()
-            seat.timer = None
         return seat, lease
 
     def _park(self, seat: Seat) -> None:
@@ -261,14 +338,22 @@ class Sessions:
         while len(self._parked) > MAX_PARKED:
             self._forget(next(iter(self._parked.values())))
 
+    def _unpark(self, seat: Seat) -> bool:
+        """The session waits no more; false when it did not."""
+        if seat.timer is not None:
+            seat.timer.cancel()
+            seat.timer = None
+        return self._parked.pop(seat.session.token, None) is not None
+
     def _forget(self, seat: Seat) -> None:
         if self._parked.pop(seat.session.token, None) is not None:
             self._end(seat, "client did not come back")
 
     def _end(self, seat: Seat, reason: str) -> None:
-        if seat.timer is not None:
-            seat.timer.cancel()
-            seat.timer = None
+        self._unpark(seat)
+        if seat.kept_lease is not None:
+            self.desk.give_back(seat.kept_lease)
+            seat.kept_lease = None
         self._seats.pop(seat.session.token, None)
         seat.session.close(reason)
         _log.info("session over", session=seat.session.id, reason=reason)
