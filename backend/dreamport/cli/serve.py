@@ -35,7 +35,7 @@ def serve(
     max_sessions: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Sessions at a time (of each worker); left out, as many as keep their frame rate."
+            min=1, help="Sessions at a time, of each worker; left out, as many as keep their frame rate."
         ),
     ] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds a dropped client may take to resume.")] = 30.0,
@@ -145,10 +145,8 @@ def print_listening(now: Listening, page: str | None = None) -> None:
     if now.web_url:
         out.print(f"play at    {page or now.web_url}", style="bold", markup=False)
     out.print(f"gRPC       {now.address}")
-    for worker in now.as_json().get("workers", []):
-        out.print(
-            f"worker {worker['number']}   {worker['address']}, process {worker['pid']} on {worker['host']}"
-        )
+    for worker in now.workers:
+        out.print(f"worker     {worker.address}, process {worker.pid} on {worker.host}", markup=False)
     out.print(f"worlds     {', '.join(now.server.status().worlds)}", markup=False)
     out.print(f"executor   {executor.name} on {executor.device}, {executor.precision}", markup=False)
     if executor.fallback_reason:

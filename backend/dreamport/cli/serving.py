@@ -17,7 +17,7 @@ from dreamport.errors import DreamportError
 from dreamport.running import ServerRecord, process_started, publish, runtime_folder, withdraw
 from dreamport.service import PlayServer, ServerOptions, ServerOptionsError, running_server
 from dreamport.service.logs import log_to_stderr
-from dreamport.service.placement import Cluster, Gateway, running_gateway
+from dreamport.service.placement import Cluster, Gateway, WorkerGreeting, running_gateway
 from dreamport.web import running_web
 
 __all__ = ["Listening", "listening", "log_to_stderr", "stop_signal", "stop_with_process"]
@@ -50,10 +50,14 @@ class Listening:
         """What runs the default world."""
         return next(iter(self.server.status().executors.values()))
 
+    @property
+    def workers(self) -> list[WorkerGreeting]:
+        """The workers behind a gateway; none of a server that plays itself."""
+        return self.server.workers() if isinstance(self.server, Gateway) else []
+
     def as_json(self) -> dict[str, object]:
         """The line by which a program learns that the server is ready."""
         executor = self.executor
-        workers = self.server.workers() if isinstance(self.server, Gateway) else None
         return {
             "address": self.address,
             "web_url": self.web_url,
@@ -63,7 +67,7 @@ class Listening:
             "device": executor.device,
             "precision": executor.precision,
             "fallback_reason": executor.fallback_reason,
-            **({} if workers is None else {"workers": workers}),
+            "workers": [{"address": one.address, "pid": one.pid, "host": one.host} for one in self.workers],
         }
 
 

@@ -20,7 +20,13 @@ from dreamport.service.negotiation import check_open
 from dreamport.service.options import ServerOptions
 from dreamport.service.placement.roll import Placement, Post, Roll
 from dreamport.service.placement.servicers import GatewayPlayServicer
-from dreamport.service.placement.workers import Cluster, Refused, WorkerHandle, WorkerLostError
+from dreamport.service.placement.workers import (
+    Cluster,
+    Refused,
+    WorkerGreeting,
+    WorkerHandle,
+    WorkerLostError,
+)
 from dreamport.service.refusal import Refusal
 from dreamport.service.server import ServerStartError, ServerStatus, endpoint
 from dreamport.service.servicers import WorldServicer
@@ -83,18 +89,9 @@ class Gateway:
             fps=sum(post.fps for post in self.posts),
         )
 
-    def workers(self) -> list[dict[str, object]]:
-        """Every worker that is up, as JSON takes it."""
-        return [
-            {
-                "number": post.number,
-                "address": post.greeting.address,
-                "pid": post.greeting.pid,
-                "host": post.greeting.host,
-            }
-            for post in self.posts
-            if post.greeting is not None
-        ]
+    def workers(self) -> list[WorkerGreeting]:
+        """Every worker that is up."""
+        return [post.greeting for post in self.posts if post.greeting is not None]
 
     def world(self, name: str, field_name: str) -> world_pb2.World:
         """The world of that name, or the default one. Raises ``Refusal`` (NOT_FOUND) with the field named."""

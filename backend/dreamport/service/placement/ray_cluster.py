@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import replace
@@ -30,16 +31,21 @@ _log = structlog.get_logger(__name__)
 
 
 class RayActor(Worker):
-    """A worker in a process of its own. On a server for other machines it listens on its machine's address."""
+    """A worker in a process of its own. For clients on other machines it listens on its machine's address."""
 
     def __init__(self, options: ServerOptions) -> None:
-        import ray.util  # noqa: PLC0415  (an extra)
-
         from dreamport.service.logs import log_to_stderr  # noqa: PLC0415  (only the process of an actor needs it)
 
         log_to_stderr()
-        host = options.host if options.loopback else ray.util.get_node_ip_address()
+        host = options.host if options.loopback else _own_address()
         super().__init__(replace(options, host=host, port=0))
+
+
+def _own_address() -> str:
+    """That of this machine in its cluster."""
+    import ray.util  # noqa: PLC0415  (an extra)
+
+    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
 
 class RayWorker:
@@ -152,14 +158,14 @@ def ray_cluster(options: ServerOptions, workers: int | None, address: str) -> It
     if address == LOCAL:
         own = {"num_cpus": workers or 1, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
-        ray.init(address=address, logging_level="warning", **own)
+        ray.init(address=address, logging_level=logging.WARNING, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ServerStartError(
-            f"no Ray at {address!r} ({type(error).__name__}: {error}); start one with `ray start --head`, or leave "
-            "--ray-address out"
+            f"no Ray at {address!r} ({type(error).__name__}: {error}); start one with `ray start --head`, or "
+            "leave --ray-address out"
         ) from error
     try:
-        gpus = int(ray.cluster_resources().get("GPU", 0))
+        gpus = int(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
         yield RayCluster(options, workers or max(1, gpus), gpu=gpus > 0)
     finally:
         ray.shutdown()
