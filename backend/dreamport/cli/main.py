@@ -9,6 +9,7 @@ import typer
 from dreamport.cli.bench import bench
 from dreamport.cli.caption import caption
 from dreamport.cli.capture import capture
+from dreamport.cli.compile import compile_
 from dreamport.cli.data import data
 from dreamport.cli.doctor import doctor
 from dreamport.cli.evaluate import evaluate
@@ -42,6 +43,7 @@ def build_app() -> typer.Typer:
     app.command(rich_help_panel=PLAYING)(serve)
     app.command(rich_help_panel=PLAYING)(replay)
     app.add_typer(worlds, rich_help_panel=PLAYING)
+    app.command("compile", rich_help_panel=PLAYING)(compile_)
     app.command(rich_help_panel=CHECKING)(doctor)
     app.command(rich_help_panel=CHECKING)(ps)
     app.add_typer(bench, rich_help_panel=CHECKING)

@@ -49,8 +49,10 @@ def engines(
     precision: str = "f16",
     told: Told | None = None,
     again: bool = False,
+    source: EngineStore | None = None,
 ) -> Iterator[Engine]:
     """Every engine of a world, built where the store has none that fits. ``again`` builds all of them.
+    ``source``: another store to take them from; what does not fit there is said, and built.
 
     Raises ``ExecutorError``.
     """
@@ -59,13 +61,17 @@ def engines(
         key = engine_key(library, target, gpu, precision, pack.digest, graph, onnx)
         why = None
         found = None
-        if not again:
+        for place in (store, source) if not again else ():
+            if place is None or found is not None:
+                continue
             try:
-                found = store.get(key)
+                found = place.get(key)
             except StaleEngineError as error:
                 why = str(error)
-            if found is None and why is None:
-                why = store.elsewhere(key)
+            if found is None:
+                why = why or place.elsewhere(key)
+            elif place is source:
+                store.put(key, found)
         began = time.perf_counter()
         if found is not None:
             yield Engine(graph, found, store.path(key), 0.0, None)

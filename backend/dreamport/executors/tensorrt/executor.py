@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dreamport.errors import ExecutorError
 from dreamport.executors.base import EXACT_GRAPHS, Array, FrameCache
-from dreamport.executors.gpu import this_gpu
+from dreamport.executors.gpu import Gpu, this_gpu
 from dreamport.executors.openvino import OpenVINOExecutor, compiled_cache_path
 from dreamport.executors.tensorrt.cache import GpuCache
 from dreamport.executors.tensorrt.engine_run import LoadedEngine
 from dreamport.executors.tensorrt.engines import Engine, Told, engine_graphs, engines
-from dreamport.executors.tensorrt.library import library_for
-from dreamport.executors.tensorrt.memory import CudaMemory
+from dreamport.executors.tensorrt.library import Library, library_for
+from dreamport.executors.tensorrt.memory import CudaMemory, DeviceMemory
 from dreamport.executors.tensorrt.store import EngineStore, StaleEngineError, engine_key, remedy
 from dreamport.executors.tensorrt.targets import target_of
 from dreamport.worlds.contract import signatures
@@ -22,6 +23,21 @@ from dreamport.worlds.manifest import CacheShape
 from dreamport.worlds.pack import WorldPack
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GpuMachine:
+    """What engines run on. ``memory``: makes the GPU's memory and a stream there."""
+
+    gpu: Gpu
+    library: Library
+    memory: Callable[[], DeviceMemory]
+
+
+def this_machine() -> GpuMachine:
+    """The GPU of this machine and the TensorRT for it. Raises ``ExecutorError`` when one of them is missing."""
+    gpu = this_gpu()
+    return GpuMachine(gpu, library_for(target_of(gpu)), CudaMemory)
 
 
 class TensorRTExecutor:
@@ -44,6 +60,7 @@ class TensorRTExecutor:
         build: bool = True,
         told: Told | None = None,
         fallback_reason: str | None = None,
+        machine: GpuMachine | None = None,
     ) -> None:
         if precision not in ("auto", "f16", "f32"):
             raise ExecutorError(
@@ -51,14 +68,14 @@ class TensorRTExecutor:
             )
         self.precision = "f16" if precision == "auto" else precision
         self.fallback_reason = fallback_reason
-        gpu = this_gpu()
+        machine = machine or this_machine()
+        gpu, library = machine.gpu, machine.library
         target = target_of(gpu)
-        library = library_for(target)
         if library.portable:
             library.capability(target)
         store = store or EngineStore()
         made = list(engines(pack, library, target, gpu, store, self.precision, told)) if build else None
-        self._memory = CudaMemory()
+        self._memory = machine.memory()
         self.device = f"{gpu.name} ({library.title}, driver {gpu.driver})"
         trt = library.module
         runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))

@@ -129,9 +129,9 @@ class EngineStore:
         return engine
 
     def elsewhere(self, key: EngineKey) -> str | None:
-        """For a missing engine: what the same graph's engines in this store were made for, in words."""
+        """For a missing engine: what an engine of the same graph for the same kind of GPU was made for."""
         found = []
-        pattern = f"{key.library}-*/*/{key.pack[:24]}/{key.precision}/{key.graph}.json"
+        pattern = f"{key.library}-*/{key.sm}*/{key.pack[:24]}/{key.precision}/{key.graph}.json"
         for path in sorted(self.folder.glob(pattern)):
             try:
                 difference = _differences(_read_record(path.with_suffix(".engine")), key)
