@@ -1,0 +1,1 @@
+"""LingBot-World: the causal transformer, its codecs and its text encoder."""
