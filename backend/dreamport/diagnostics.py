@@ -27,6 +27,8 @@ VERSIONED_PACKAGES = (
     "uvicorn",
     "websockets",
     "torch",
+    "transformers",
+    "safetensors",
     "vizdoom",
 )
 """Packages whose version a report names; an optional one that is absent shows as ``None``."""
@@ -86,6 +88,23 @@ class WorldReport:
 
 
 @dataclass(frozen=True)
+class FitReport:
+    """Whether a world can be played here and how fast, told before it is loaded. ``way``: how, or what to do
+    when it cannot; ``needs_gb`` and ``has_gb`` are of ``device``; ``source``: where the speed comes from.
+    """
+
+    world: str
+    size: str
+    device: str
+    fits: bool
+    way: str
+    needs_gb: float
+    has_gb: float
+    speed: str
+    source: str
+
+
+@dataclass(frozen=True)
 class PortReport:
     """A default address and whether a server can bind it now."""
 
@@ -123,6 +142,7 @@ class Diagnosis:
     auto_executor: str | None
     auto_reason: str
     worlds: tuple[WorldReport, ...]
+    fits: tuple[FitReport, ...]
     ports: tuple[PortReport, ...]
     folders: tuple[FolderReport, ...]
     problems: tuple[str, ...]
@@ -233,6 +253,7 @@ def diagnose(
     auto: Callable[[], tuple[str, str]],
     worlds: Sequence[WorldReport],
     ports: Sequence[PortReport],
+    fits: Sequence[FitReport] = (),
 ) -> Diagnosis:
     """Put the reports together and say what is wrong. ``auto`` gives the executor to be used, and why.
 
@@ -275,6 +296,7 @@ def diagnose(
         auto_executor=auto_executor,
         auto_reason=reason,
         worlds=tuple(worlds),
+        fits=tuple(fits),
         ports=tuple(ports),
         folders=folders,
         problems=tuple(problems),
@@ -299,6 +321,12 @@ def as_text(diagnosis: Diagnosis) -> str:
     lines += [f"auto picks  {diagnosis.auto_executor or 'nothing'}: {diagnosis.auto_reason}", ""]
     for world in diagnosis.worlds:
         lines.append(f"world       {world.name:<16} {world.problem or 'valid'}  {_short(world.path)}")
+    for fit in diagnosis.fits:
+        verdict = "fits" if fit.fits else "too large"
+        lines.append(
+            f"{verdict:<11} {fit.world:<18} {fit.size:<8} {fit.needs_gb:.1f} of {fit.has_gb:.1f} GB "
+            f"({fit.device}), {fit.way}: {fit.speed} ({fit.source})"
+        )
     for port in diagnosis.ports:
         lines.append(f"port        {port.address:<16} {'free' if port.free else 'in use'}  {port.purpose}")
     for folder in diagnosis.folders:
