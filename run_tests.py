@@ -17,7 +17,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -54,16 +55,33 @@ REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
 
 
 def run(title: str, command: Sequence[str | Path], folder: Path = ROOT) -> None:
-    """Run one step; end the whole run with its exit code when it fails."""
-    print(f"\n== {title}: {' '.join(str(part) for part in command)}", flush=True)
+    """Run one step; end the whole run with its exit code when it fails. What it said is printed at its end:
+    steps may run side by side."""
     began = time.monotonic()
-    code = subprocess.run([str(part) for part in command], cwd=folder, check=False).returncode
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    state = "ok" if done.returncode == 0 else f"FAILED ({done.returncode})"
     print(
-        f"== {title}: {'ok' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - began:.0f} s",
+        f"\n== {title}: {' '.join(str(part) for part in command)}\n{done.stdout}"
+        f"== {title}: {state} in {time.monotonic() - began:.0f} s",
         flush=True,
     )
-    if code != 0:
-        raise SystemExit(code)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)
+
+
+def side_by_side(*jobs: Callable[[], None]) -> None:
+    """Do all of them at once; the first that failed ends the whole run when all are over."""
+    with ThreadPoolExecutor(len(jobs)) as workers:
+        for job in [workers.submit(job) for job in jobs]:
+            job.result()
 
 
 def lacking(what: str, remedy: str) -> None:
@@ -122,16 +140,20 @@ def build_native_core() -> None:
     """The library that engines load, for this machine and for Windows; its tests find them built."""
     if not (shutil.which("cmake") and shutil.which("g++")):
         return
-    run("native core", [PYTHON, "native/build.py"])
+    run("native core", [sys.executable, "native/build.py"])
     if shutil.which("x86_64-w64-mingw32-g++-posix"):
-        run("native core for Windows", [PYTHON, "native/build.py", "--target", "windows-x64"])
+        run("native core for Windows", [sys.executable, "native/build.py", "--target", "windows-x64"])
+
+
+def check_types() -> None:
+    """Every function's types: the longest of the checks."""
+    run("types", [PYTHON, "-m", "mypy"])
 
 
 def check_sources() -> None:
-    """Style, types, contract, and whether the generated code is the contract's."""
+    """Style, contract, and whether the generated code is the contract's."""
     run("ruff", [PYTHON, "-m", "ruff", "check", "."])
     run("format", [PYTHON, "-m", "ruff", "format", "--check", "."])
-    run("types", [PYTHON, "-m", "mypy"])
     run("generated code", [PYTHON, "proto/generate.py", "--check"])
     run("generated code of the native core", [PYTHON, "native/proto/generate.py", "--check"])
     if shutil.which("npm"):
@@ -144,10 +166,8 @@ def main(arguments: Sequence[str]) -> None:
         raise SystemExit(f"Dreamport needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     os.chdir(ROOT)
     install_system_packages()
-    install_python_packages()
-    install_node_packages()
-    check_sources()
-    build_native_core()
+    side_by_side(install_python_packages, install_node_packages, build_native_core)
+    side_by_side(check_types, check_sources)
     # Nothing is printed after pytest's closing line.
     raise SystemExit(subprocess.run([PYTHON, "-m", "pytest", *(arguments or ["-q"])], check=False).returncode)
 
