@@ -81,6 +81,10 @@ class StubLevelGenerator:
         self._x, self._z, self._yaw = STARTS[self._start]
         return self._frame()
 
+    def chunk(self, control: FrameControl) -> tuple[GeneratedFrame, ...]:
+        """One frame."""
+        return (self.step(control),)
+
     def step(self, control: FrameControl) -> GeneratedFrame:
         """Turn, then glide; walls are kept a metre away."""
         self._index += 1
@@ -94,6 +98,14 @@ class StubLevelGenerator:
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    @property
+    def snapshot_bytes(self) -> int:
+        """Less than a line."""
+        return 100
+
+    def close(self) -> None:
+        """Holds nothing."""
 
     def snapshot(self) -> bytes:
         """The state as JSON."""

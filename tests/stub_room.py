@@ -144,7 +144,7 @@ class StubGenerator:
     def finish(self) -> None:
         """Nothing is left to do."""
 
-    def _frame(self, colour: Picture, depth: Depth) -> GeneratedFrame:
+    def _frame(self, colour: Picture, depth: Depth | None) -> GeneratedFrame:
         return GeneratedFrame(self.index, colour, depth, Pose.from_matrix(pose_of(self.state)), INTRINSICS)
 
 

@@ -89,6 +89,10 @@ class StubGenerator:
         """Index 0."""
         return self._draw()
 
+    def chunk(self, control: FrameControl) -> tuple[GeneratedFrame, ...]:
+        """One frame."""
+        return (self.step(control),)
+
     def step(self, control: FrameControl) -> GeneratedFrame:
         """Walk by the buttons, turn by the look, or stand where the pose says."""
         self._before_step(self)
@@ -110,6 +114,14 @@ class StubGenerator:
         self.start = start or self.start
         self.index, self.z, self.yaw, self.pose = 0, 0.0, 0.0, None
         return self._draw()
+
+    @property
+    def snapshot_bytes(self) -> int:
+        """Less than a line."""
+        return 100
+
+    def close(self) -> None:
+        """Holds nothing."""
 
     def snapshot(self) -> bytes:
         """The state as JSON."""

@@ -195,7 +195,7 @@ class TestStart:
         generator, _ = generator_of(stub)
         frame = generator.start_frame
         colour, depth = room(room_pose(yaw_deg=1))
-        assert frame.index == 0
+        assert frame.index == 0 and frame.depth is not None
         assert np.abs(frame.colour.astype(int) - colour).mean() < 2.0
         np.testing.assert_allclose(frame.depth, depth, rtol=2e-3)
         assert frame.pose.yaw_deg() == pytest.approx(1.0, abs=1e-4)
@@ -256,6 +256,7 @@ class TestStep:
         frame = generator.step(FrameControl(buttons=1, look_deg=(10.0, 0.0)))
         assert frame.index == 1
         assert frame.colour.shape == (HEIGHT, WIDTH, 3) and frame.colour.dtype == np.uint8
+        assert frame.depth is not None
         assert frame.depth.shape == (HEIGHT, WIDTH) and frame.depth.dtype == np.float32
         assert frame.pose.yaw_deg() == pytest.approx(11.0, abs=1e-3)
         np.testing.assert_allclose(np.linalg.norm(frame.pose.position), 0.1, atol=1e-5)
@@ -266,6 +267,7 @@ class TestStep:
         """The stub's reprojection copies a captured view, whose walls are 2.8 to 4 m away."""
         generator, _ = generator_of(stub)
         frame = generator.step(FORWARD)
+        assert frame.depth is not None
         assert 2.7 < frame.depth.min() < frame.depth.max() < 4.1
 
     def test_tells_the_network_buttons_and_look(self, stub: WorldPack) -> None:

@@ -31,6 +31,12 @@ def latched(
     return LatchedControl(FrameControl(buttons, (look, 0.0), pose, camera), 7, 0, ())
 
 
+def step(session: Session, control: LatchedControl) -> None:
+    """Generate a frame and show it."""
+    session.chunk(control, 0)
+    session.show()
+
+
 def record(path: Path, source: StubSource | None = None, max_bytes: int = 1 << 20) -> Session:
     """A session with everything in it: walking, looking, poses, a save, a load and a reset."""
     source = source or StubSource()
@@ -39,16 +45,16 @@ def record(path: Path, source: StubSource | None = None, max_bytes: int = 1 << 2
     generator = source.open(world.summary.name).generator(11, "yard")
     session = Session(world, STUB, generator, 11, "yard", log)
     for number in range(6):
-        session.step(latched(number % 4, 0.1 * number))
+        step(session, latched(number % 4, 0.1 * number))
     kept = session.save()
     assert kept is not None
     pose = Pose.from_yaw_pitch((0.1, 0.2, 1 / 3), 12.3456789)
-    session.step(latched(pose=pose, camera=Intrinsics(31.1, 32.2, 30.0, 20.0)))
-    session.step(latched(1))
+    step(session, latched(pose=pose, camera=Intrinsics(31.1, 32.2, 30.0, 20.0)))
+    step(session, latched(1))
     session.load(kept[0])
-    session.step(latched(2))
+    step(session, latched(2))
     session.reset(5, "hall")
-    session.step(latched(1, 3.3))
+    step(session, latched(1, 3.3))
     session.settle()
     session.close("closed")
     return session
@@ -128,6 +134,7 @@ def test_a_different_control_makes_different_frames_from_there_on(tmp_path: Path
 def test_the_hash_covers_colour_and_depth() -> None:
     frame = StubSource().open("stub").generator(0, "hall").start_frame
     assert frame_digest(frame) == frame_digest(frame)
+    assert frame.depth is not None
     other_depth, other_colour = frame.depth.copy(), frame.colour.copy()
     other_depth[-1, -1] = np.nextafter(other_depth[-1, -1], np.float32(np.inf))
     other_colour[-1, -1, -1] ^= 1
@@ -176,7 +183,7 @@ def test_every_frame_is_on_disk_as_soon_as_it_was_made(tmp_path: Path) -> None:
     generator = StubSource().open("stub").generator(1, "hall")
     session = Session(world, STUB, generator, 1, "hall", SessionLogWriter(path, 1 << 20))
     for count in range(1, 4):
-        session.step(latched())
+        step(session, latched())
         session.settle()
         assert [entry["kind"] for entry in entries(path)].count("frame") == count
 

@@ -8,6 +8,7 @@ once more to cache its keys and values.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,9 +110,18 @@ class Generator:
         return self._memory.session_views if self._memory else 0
 
     @property
+    def snapshot_bytes(self) -> int:
+        """About how large a snapshot can be, bytes: the full cache is nearly all of it."""
+        return 2 * 4 * math.prod(self._manifest.cache.shape)
+
+    @property
     def timings(self) -> dict[str, float]:
         """Milliseconds of the last step by stage, and of the ``finish`` before it."""
         return dict(self._stopwatch.milliseconds)
+
+    def chunk(self, control: FrameControl) -> tuple[GeneratedFrame, ...]:
+        """The next frame as a causal step of one. Raises as ``step`` does."""
+        return (self.step(control),)
 
     def step(self, control: FrameControl) -> GeneratedFrame:
         """Generate the next frame. Raises ``ControlError`` or ``ExecutorError``; then the camera has not
@@ -296,6 +306,11 @@ class Generator:
         self._start_frame = self._frame_of_start()
         self._generated = True
 
+    def close(self) -> None:
+        """Let the cache go."""
+        self._pending = None
+        self._cache.clear()
+
     def _begin(self) -> None:
         """Empty cache and session memory, then prime the cache from the start's frames."""
         self._pending = None
@@ -358,11 +373,11 @@ class Generator:
         latent: Float32 = self._executor.run("encode", {"colour": planes, "inverse_depth": inverse})["latent"]
         return latent
 
-    def _metres(self, inverse_depth: Float32) -> Float32:
-        """Depth in metres; infinite everywhere, which is to say unknown, in a world without depth."""
+    def _metres(self, inverse_depth: Float32) -> Float32 | None:
+        """Depth in metres; ``None`` in a world without depth."""
         depth = self._manifest.depth
         if depth is None:
-            return np.full(inverse_depth.shape, np.inf, np.float32)
+            return None
         return inverse_depth_to_metres(inverse_depth, depth.min_m, depth.max_m)
 
     def _steps(self, depth_m: Float32) -> NDArray[np.uint16]:

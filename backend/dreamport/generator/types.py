@@ -13,12 +13,12 @@ from dreamport.geometry import Intrinsics, Pose
 
 @dataclass(frozen=True)
 class FrameControl:
-    """What one frame is generated from.
+    """What one chunk of frames is generated from; in a small world that is one frame.
 
-    ``buttons``: bit mask in the order of the manifest's buttons. ``look_deg``: yaw (right positive)
-    and pitch (down positive) turned during this frame, in degrees. ``pose``: the camera's pose when it
-    is given from outside; ``None`` lets the motion head move the camera. ``intrinsics``: ``None`` takes
-    the world's own. ``prompt`` (words) and ``events`` (names of the manifest's) are said now and hold until
+    ``buttons``: bit mask in the order of the manifest's buttons, held through the chunk. ``look_deg``: yaw
+    (right positive) and pitch (down positive) turned during the chunk, in degrees. ``pose``: the camera's
+    pose when it is given from outside; ``None`` lets the world move the camera. ``intrinsics``: ``None``
+    takes the world's own. ``prompt`` (words) and ``events`` (names of the manifest's) are said now and hold until
     others are; ``None`` and empty leave what holds as it is.
     """
 
@@ -34,13 +34,14 @@ class FrameControl:
 class GeneratedFrame:
     """One frame and what it was made for.
 
-    ``colour [H, W, 3]`` uint8 sRGB; ``depth [H, W]`` float32 metres along the optical axis;
-    ``index`` counts generated frames since the start (the start itself is 0).
+    ``colour [H, W, 3]`` uint8 sRGB; ``depth [H, W]`` float32 metres along the optical axis, ``None`` in a
+    world without depth; ``pose``: the camera it shows, each frame of a chunk its own. ``index`` counts
+    generated frames since the start (the start itself is 0).
     """
 
     index: int
     colour: NDArray[np.uint8]
-    depth: NDArray[np.float32]
+    depth: NDArray[np.float32] | None
     pose: Pose
     intrinsics: Intrinsics
 
@@ -53,12 +54,19 @@ class WorldGenerator(Protocol):
         """The captured frame this session began from, index 0."""
         ...
 
-    def step(self, control: FrameControl) -> GeneratedFrame:
-        """Generate the next frame. Raises ``ControlError`` or ``ExecutorError``."""
+    @property
+    def snapshot_bytes(self) -> int:
+        """About how large a snapshot is, so that one that is too large is never made."""
+        ...
+
+    def chunk(self, control: FrameControl) -> tuple[GeneratedFrame, ...]:
+        """Generate the frames of the next causal step: one in a small world. Raises ``ControlError`` or
+        ``ExecutorError``.
+        """
         ...
 
     def finish(self) -> None:
-        """Do the work that the frame just returned does not wait for (cache pass, memory). Optional: ``step``
+        """Do the work that the frames just returned do not wait for (cache pass, memory). Optional: ``chunk``
         catches up.
         """
         ...
@@ -73,4 +81,8 @@ class WorldGenerator(Protocol):
 
     def restore(self, snapshot: bytes) -> None:
         """Go on from a snapshot of the same world. Raises ``SnapshotError``."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds on a device. It generates nothing afterwards."""
         ...

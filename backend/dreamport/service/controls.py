@@ -25,7 +25,7 @@ MAX_PROMPT = 2000
 
 @dataclass(frozen=True)
 class LatchedControl:
-    """What one frame applies.
+    """What one chunk applies, in a small world one frame.
 
     ``sequence`` and ``client_time_ns`` name the last control in it; ``arrivals_ns`` are the server times at
     which the controls that no earlier frame applied arrived, empty when there were none.
@@ -45,6 +45,7 @@ class ControlInbox:
     def __init__(self, world: world_pb2.World) -> None:
         self._schema = world.control_schema
         self._size = world.summary.frame_size
+        self._chunk_frames = max(1, world.chunk_frames)
         self._known_buttons = (1 << len(self._schema.buttons)) - 1
         self.sequence = 0
         self.paused = False
@@ -124,10 +125,10 @@ class ControlInbox:
             self._restarts = max(0, self._restarts - 1)
 
     def latch(self) -> LatchedControl:
-        """Take what the next frame applies. What is over the world's limit per frame stays for the frames
-        after it.
+        """Take what the next chunk applies, which may be a single frame. What is over the world's limit per
+        frame stays for the frames after it.
         """
-        limit = self._schema.look.max_deg_per_frame
+        limit = self._schema.look.max_deg_per_frame * self._chunk_frames
         with self._turn:
             yaw, pitch = _clamp(self._yaw, limit), _clamp(self._pitch, limit)
             prompt, events = self._words()

@@ -1,4 +1,6 @@
-"""Makes the frames of one stream and hands them out when they are due, on the worker thread of its lease."""
+"""Makes the frames of one stream and hands them out when they are due, on the worker thread of its lease; the
+frames of chunks are handed out on the thread of a ``ChunkShow`` instead.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,11 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from dreamport.generator.types import GeneratedFrame
+from dreamport.service.chunk_show import ChunkShow
 from dreamport.service.controls import LatchedControl
 from dreamport.service.pacing import Pacer
 from dreamport.service.pictures import PictureWriter
-from dreamport.service.session import Session
+from dreamport.service.session import Generated, Session
 from dreamport.service.wire import EncodedFrame, encode_frame, frame_timing
 
 WAKE_EARLY_S = 0.002
@@ -65,11 +67,8 @@ class FrameMaker:
     def _make_one(self, pacer: Pacer) -> MadeFrame:
         sleep_exactly_until(pacer.latch_at())
         latched_at_ns = time.monotonic_ns()
-        latched = self._session.inbox.latch()
-        begin_ns = time.monotonic_ns()
-        frame = self._session.step(latched)
-        generation_ms = (time.monotonic_ns() - begin_ns) / 1e6
-        made = self.encode(frame, latched, latched_at_ns, pacer.due_s, generation_ms)
+        self._session.chunk(self._session.inbox.latch(), latched_at_ns)
+        made = self.encode(self._session.show(), pacer.due_s)
         pacer.made((made.generated_at_ns - latched_at_ns) / 1e9)
         return made
 
@@ -80,22 +79,29 @@ class FrameMaker:
         pacer.handed_out(time.monotonic())
         self._session.settle()
 
-    def encode(
-        self,
-        frame: GeneratedFrame,
-        applied: LatchedControl,
-        latched_at_ns: int,
-        due_s: float,
-        generation_ms: float,
-    ) -> MadeFrame:
+    def make_chunk(self, show: ChunkShow) -> float:
+        """Generate the next chunk, for ``show`` to show; gives how late it is, seconds, 0 when in time."""
+        latched_at_ns = time.monotonic_ns()
+        frames = self._session.chunk(self._session.inbox.latch(), latched_at_ns)
+        late_s = show.made((time.monotonic_ns() - latched_at_ns) / 1e9, frames)
+        self._session.settle()
+        return late_s
+
+    def show_next(self, due_s: float) -> None:
+        """Encode the frame that waits first and hand it out when it is due."""
+        made = self.encode(self._session.show(), due_s)
+        sleep_exactly_until(due_s)
+        self._hand_out(made)
+
+    def encode(self, made: Generated, due_s: float) -> MadeFrame:
         """A frame with a number of its own, ready to be sent."""
         frame_id = self._session.next_frame_id()
-        picture = self._pictures.write(frame, frame_id, (*self._held(), self._last_id))
+        picture = self._pictures.write(made.frame, frame_id, (*self._held(), self._last_id))
         self._last_id = frame_id
         generated_at_ns = time.monotonic_ns()
-        timing = frame_timing(latched_at_ns, generated_at_ns, due_s, generation_ms)
-        encoded = encode_frame(frame, applied, frame_id, self._session.epoch, picture, timing)
-        return MadeFrame(encoded, applied, generated_at_ns, generation_ms)
+        timing = frame_timing(made.latched_at_ns, generated_at_ns, due_s, made.generation_ms)
+        encoded = encode_frame(made.frame, made.applied, frame_id, self._session.epoch, picture, timing)
+        return MadeFrame(encoded, made.applied, generated_at_ns, made.generation_ms)
 
 
 def sleep_exactly_until(time_s: float) -> None:

@@ -68,17 +68,20 @@ class PictureWriter:
         if self.ring is not None:
             colour, depth = self.ring.slot_views(held)
             write_rgba(frame.colour, colour)
-            if wanted.depth:
-                write_inverse_depth(frame.depth, wanted.near_m, depth)
+            self._write_depth(frame, depth)
             return Picture(slot=self.ring.publish(frame_id))
-        if wanted.depth:
-            write_inverse_depth(frame.depth, wanted.near_m, self._depth)
+        self._write_depth(frame, self._depth)
         if wanted.colour == common_pb2.COLOUR_FORMAT_JPEG:
             colour_rgb = np.ascontiguousarray(frame.colour)
             jpeg = simplejpeg.encode_jpeg(colour_rgb, wanted.jpeg_quality, "RGB", "420")
             return Picture(jpeg, self._depth.data)
         write_rgba(frame.colour, self._colour)
         return Picture(self._colour.data, self._depth.data)
+
+    def _write_depth(self, frame: GeneratedFrame, steps: NDArray[np.uint8]) -> None:
+        """Where depth was agreed on; a world without depth never agrees."""
+        if self._format.depth and frame.depth is not None:
+            write_inverse_depth(frame.depth, self._format.near_m, steps)
 
     def close(self) -> None:
         """Give the ring back."""

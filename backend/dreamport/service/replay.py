@@ -73,7 +73,10 @@ def replay(
             "their frames are close but not identical. Replay without --verify, or on the same executor."
         )
     player = _Player(reader, opened.generator(header.seed, header.start), on_frame)
-    player.run()
+    try:
+        player.run()
+    finally:
+        player.close()
     now = versions()
     return ReplayResult(
         world=header.world,
@@ -120,11 +123,22 @@ class _Player:
                     f"{self._reader.path}: a {entry.get('kind')} entry is damaged; the log cannot be replayed"
                 ) from error
 
+    def close(self) -> None:
+        """The world is played no further."""
+        self._generator.close()
+
     def _do(self, entry: dict[str, Any], needed: set[int]) -> None:
         kind = entry.get("kind")
-        if kind == "frame":
-            frame = self._generator.step(self._reader.control(entry))
-            self._saw(frame, entry["sha256"])
+        if kind in ("frame", "chunk"):
+            expected = entry["sha256"] if kind == "chunk" else [entry["sha256"]]
+            frames = self._generator.chunk(self._reader.control(entry))
+            if len(frames) != len(expected):
+                raise SessionLogError(
+                    f"{self._reader.path}: a chunk of {len(expected)} frames, and this world makes "
+                    f"{len(frames)} at a time; replay it with the Dreamport that made it"
+                )
+            for frame, digest in zip(frames, expected, strict=True):
+                self._saw(frame, digest)
             self._generator.finish()
         elif kind == "reset":
             self._saw(self._generator.reset(int(entry["seed"]), str(entry["start"])), entry["sha256"])

@@ -6,8 +6,9 @@ Plain and synchronous; ``stream`` runs it on a worker thread while a client is c
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
-from dataclasses import dataclass
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
 
 from dreamport.generator.types import FrameControl, GeneratedFrame, WorldGenerator
 from dreamport.service.controls import ControlInbox, LatchedControl
@@ -33,9 +34,25 @@ class SavedState:
     number: int
 
 
+@dataclass(frozen=True)
+class Generated:
+    """A frame that waits to be shown, what it applied, and when and in what time it was made.
+
+    ``applied``: of a chunk's frames the first alone counts the controls that arrived for it, and the look of
+    the whole chunk is divided among them. ``latched_at_ns``: server time.
+    """
+
+    frame: GeneratedFrame
+    applied: LatchedControl
+    latched_at_ns: int
+    generation_ms: float
+
+
 class Session:
-    """What outlives a dropped connection. Everything but ``inbox`` and ``statistics`` is used from one thread
-    at a time.
+    """What outlives a dropped connection. Frames are generated on one thread at a time and shown on one,
+    which may be another: ``waiting`` is between them. ``inbox`` and ``statistics`` are used from any.
+
+    ``frame`` and ``applied`` are what was shown last. The generator may be ahead of them by what waits.
     """
 
     def __init__(
@@ -67,9 +84,11 @@ class Session:
         self._frame_id = 0
         self._saved: OrderedDict[str, SavedState] = OrderedDict()
         self._saves = 0
-        self._unsettled = False
+        self.waiting: deque[Generated] = deque()
         self.frame = generator.start_frame
         self.applied = NO_CONTROL
+        self._newest = (self.frame, self.applied)
+        self._unlogged: tuple[tuple[GeneratedFrame, ...], LatchedControl] | None = None
         if log is not None:
             log.opened(world, executor, seed, start, self.frame)
 
@@ -78,27 +97,45 @@ class Session:
         self._frame_id += 1
         return self._frame_id
 
-    def step(self, control: LatchedControl) -> GeneratedFrame:
-        """Generate the next frame. Raises what the generator raises."""
+    def chunk(self, control: LatchedControl, latched_at_ns: int) -> int:
+        """Generate the frames of the next chunk; gives how many now wait more. Raises what the generator
+        raises.
+        """
         self.settle()
-        frame = self._generator.step(control.frame)
-        self.frame, self.applied = frame, control
-        self._unsettled = True
-        return frame
+        begin_ns = time.monotonic_ns()
+        frames = self._generator.chunk(control.frame)
+        generation_ms = (time.monotonic_ns() - begin_ns) / 1e6
+        self._unlogged = (frames, control)
+        self._newest = (frames[-1], control)
+        self.waiting.extend(
+            Generated(frame, applied, latched_at_ns, generation_ms)
+            for frame, applied in zip(frames, shared_out(control, len(frames)), strict=True)
+        )
+        return len(frames)
+
+    def show(self) -> Generated:
+        """Take the frame that waits first."""
+        generated = self.waiting.popleft()
+        self.frame, self.applied = generated.frame, generated.applied
+        return generated
 
     def settle(self) -> None:
-        """Do what the last frame did not wait for: the generator's own rest, and the log."""
-        if not self._unsettled:
+        """Do what the last chunk did not wait for: the generator's own rest, and the log."""
+        if self._unlogged is None:
             return
-        self._unsettled = False
+        frames, control = self._unlogged
+        self._unlogged = None
         self._generator.finish()
         if self.log is not None:
-            self.log.frame(self.frame, self.applied)
-        if self.keeper is not None:
+            self.log.chunk(frames, control)
+        if self.keeper is not None and self._generator.snapshot_bytes <= self._max_saved_bytes:
             self.keeper.keep_when_due(self.state)
 
     def state(self) -> KeptSession:
-        """Everything that goes on in another process; kept states and the log stay behind."""
+        """Everything that goes on in another process, at the end of the newest chunk; kept states and the log
+        stay behind.
+        """
+        frame, applied = self._newest
         return KeptSession(
             token=self.token,
             session_id=self.id,
@@ -108,17 +145,16 @@ class Session:
             start=self.start,
             epoch=self.epoch,
             frame_id=self._frame_id,
-            heard=self.applied.sequence,
-            client_time_ns=self.applied.client_time_ns,
-            frame=self.frame,
+            heard=applied.sequence,
+            client_time_ns=applied.client_time_ns,
+            frame=frame,
             snapshot=self._generator.snapshot(),
         )
 
     def go_on(self, kept: KeptSession) -> None:
         """Be the session that another process lost, one epoch on. Raises ``SnapshotError``."""
         self._generator.restore(kept.snapshot)
-        self.frame = kept.frame
-        self.applied = LatchedControl(FrameControl(), kept.heard, kept.client_time_ns, ())
+        self._went_to(kept.frame, LatchedControl(FrameControl(), kept.heard, kept.client_time_ns, ()))
         self.epoch = kept.epoch + 1
         self.inbox.sequence = kept.heard
         self._frame_id = kept.frame_id + LOST_FRAME_IDS
@@ -130,8 +166,11 @@ class Session:
         self.settle()
         self.seed = self.seed if seed is None else seed
         self.start = start or self.start
-        self.frame = self._generator.reset(self.seed, self.start)
-        self.applied = LatchedControl(FrameControl(), self.applied.sequence, self.applied.client_time_ns, ())
+        applied = self._newest[1]
+        self._went_to(
+            self._generator.reset(self.seed, self.start),
+            LatchedControl(FrameControl(), applied.sequence, applied.client_time_ns, ()),
+        )
         self.epoch += 1
         if self.log is not None:
             self.log.reset(self.seed, self.start, self.frame)
@@ -139,24 +178,26 @@ class Session:
             self.keeper.keep(self.state)
         return self.frame
 
-    def save(self) -> tuple[str, int] | None:
-        """Keep the present state; gives its handle and size in bytes, or ``None`` when it is too large to
-        keep.
+    def save(self) -> tuple[str, int, int] | None:
+        """Keep the state at the end of the newest chunk; gives its handle, its size in bytes and the index of
+        its last frame, or ``None`` when it is too large to keep.
 
         At most eight states and ``max_saved_bytes`` are kept; the oldest go first.
         """
         self.settle()
+        if self._generator.snapshot_bytes > self._max_saved_bytes:
+            return None
         snapshot = self._generator.snapshot()
         if len(snapshot) > self._max_saved_bytes:
             return None
         self._saves += 1
         handle = secrets.token_urlsafe(16)
-        self._saved[handle] = SavedState(snapshot, self.frame, self.applied, self._saves)
+        self._saved[handle] = SavedState(snapshot, *self._newest, self._saves)
         while len(self._saved) > MAX_SAVED_STATES or self._saved_bytes() > self._max_saved_bytes:
             self._saved.popitem(last=False)
         if self.log is not None:
             self.log.saved(self._saves)
-        return handle, len(snapshot)
+        return handle, len(snapshot), self._newest[0].index
 
     def load(self, handle: str) -> GeneratedFrame | None:
         """Go back to a kept state; gives its frame, or ``None`` when there is no such state."""
@@ -165,7 +206,7 @@ class Session:
             return None
         self.settle()
         self._generator.restore(saved.snapshot)
-        self.frame, self.applied = saved.frame, saved.applied
+        self._went_to(saved.frame, saved.applied)
         self.epoch += 1
         if self.log is not None:
             self.log.loaded(saved.number)
@@ -178,6 +219,25 @@ class Session:
         if self.log is not None:
             self.log.close(reason)
         self._saved.clear()
+        self.waiting.clear()
+        self._generator.close()
+
+    def _went_to(self, frame: GeneratedFrame, applied: LatchedControl) -> None:
+        """The generator is at this frame; what waited is void."""
+        self.waiting.clear()
+        self.frame, self.applied = frame, applied
+        self._newest = (frame, applied)
 
     def _saved_bytes(self) -> int:
         return sum(len(state.snapshot) for state in self._saved.values())
+
+
+def shared_out(control: LatchedControl, frames: int) -> tuple[LatchedControl, ...]:
+    """What each of a chunk's frames tells its client that it applied."""
+    if frames == 1:
+        return (control,)
+    yaw, pitch = control.frame.look_deg
+    each = replace(
+        control, frame=replace(control.frame, look_deg=(yaw / frames, pitch / frames)), arrivals_ns=()
+    )
+    return (replace(each, arrivals_ns=control.arrivals_ns), *(each,) * (frames - 1))

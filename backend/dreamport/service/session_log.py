@@ -7,6 +7,8 @@ is the header: versions, world and pack digest, executor, seed and start. Then o
   (position, then quaternion) and ``"intrinsics"`` when they came from outside, ``"prompt"`` and ``"events"``
   when something was said; ``sha256`` is of the colour's
   bytes, then the depth's;
+- ``chunk`` in place of ``frame`` in a world whose causal step makes several: ``index`` is its first frame's,
+  ``sha256`` a list with one for each;
 - ``reset`` (seed, start, sha256 of the start frame), ``save`` and ``load`` (number of the save), ``end``
   (reason).
 """
@@ -55,11 +57,12 @@ class SessionLogHeader:
 
 
 def frame_digest(frame: GeneratedFrame) -> str:
-    """SHA-256 of the colour ``[H, W, 3]`` uint8, then the depth ``[H, W]`` little-endian float32,
-    hexadecimal.
+    """SHA-256 of the colour ``[H, W, 3]`` uint8, then the depth ``[H, W]`` little-endian float32 where there
+    is one, hexadecimal.
     """
     digest = hashlib.sha256(frame.colour.tobytes())
-    digest.update(frame.depth.astype("<f4", copy=False).tobytes())
+    if frame.depth is not None:
+        digest.update(frame.depth.astype("<f4", copy=False).tobytes())
     return digest.hexdigest()
 
 
@@ -127,13 +130,13 @@ class SessionLogWriter:
             }
         )
 
-    def frame(self, frame: GeneratedFrame, control: LatchedControl) -> None:
-        """One generated frame and the control that it applied."""
+    def chunk(self, frames: tuple[GeneratedFrame, ...], control: LatchedControl) -> None:
+        """One chunk and the control that it applied."""
         if self._file is None:
             return
         entry: dict[str, Any] = {
-            "kind": "frame",
-            "index": frame.index,
+            "kind": "frame" if len(frames) == 1 else "chunk",
+            "index": frames[0].index,
             "buttons": control.frame.buttons,
             "look": list(control.frame.look_deg),
             "sequence": control.sequence,
@@ -147,7 +150,8 @@ class SessionLogWriter:
             entry["prompt"] = control.frame.prompt
         if control.frame.events:
             entry["events"] = list(control.frame.events)
-        self._write({**entry, "sha256": frame_digest(frame)})
+        digests = [frame_digest(frame) for frame in frames]
+        self._write({**entry, "sha256": digests[0] if len(frames) == 1 else digests})
 
     def reset(self, seed: int, start: str, frame: GeneratedFrame) -> None:
         """The session began again."""
@@ -212,7 +216,7 @@ class SessionLogReader:
                 yield entry
 
     def control(self, entry: dict[str, Any]) -> FrameControl:
-        """The control of a ``frame`` entry."""
+        """The control of a ``frame`` or ``chunk`` entry."""
         try:
             pose, camera, look = entry.get("pose"), entry.get("intrinsics"), entry["look"]
             prompt = entry.get("prompt")

@@ -41,6 +41,7 @@ class SessionStatistics:
     def __init__(self) -> None:
         self.frames = 0
         self.dropped = 0
+        self.late = 0
         self.generation_ms = RecentSamples()
         self.control_to_frame_ms = RecentSamples()
         self.control_to_presented_ms = RecentSamples()

@@ -22,6 +22,8 @@ from google.protobuf.message import DecodeError
 
 from dreamport.errors import ControlError
 from dreamport.generator.types import GeneratedFrame
+from dreamport.service.chunk_pacing import ChunkPacer
+from dreamport.service.chunk_show import ChunkShow
 from dreamport.service.controls import LatchedControl
 from dreamport.service.frame_maker import WAKE_EARLY_S, FrameMaker, MadeFrame
 from dreamport.service.leases import Lease
@@ -29,7 +31,7 @@ from dreamport.service.outbox import Outbox, Outgoing
 from dreamport.service.pacing import Pacer
 from dreamport.service.pictures import PictureFormat, PictureWriter
 from dreamport.service.refusal import Refusal, invalid
-from dreamport.service.session import Session
+from dreamport.service.session import Generated, Session
 from dreamport.service.uninterrupted import uninterrupted
 from dreamport.service.wire import opened_message, stats_message
 from dreamport.v1 import play_pb2
@@ -38,6 +40,8 @@ MAX_COMMANDS = 16
 MAX_MESSAGES_A_FRAME = 200
 STATS_INTERVAL_S = 1.0
 WIND_UP_S = 1.0
+SLOW_SHARE = 0.97
+"""Share of a world's frame rate below which a client is told that it is not reached."""
 
 Context = grpc.aio.ServicerContext[play_pb2.PlayRequest, Outgoing]
 P = ParamSpec("P")
@@ -101,6 +105,7 @@ class Stream:
         self._remarked: set[str] = set()
         self._writing: asyncio.Future[None] | None = None
         self._over = False
+        self._show: ChunkShow | None = None
 
     def greet(self, resumed: bool, grace_s: float, remarks: list[str]) -> None:
         """Queue ``Opened``, and a notice for everything the client may not have expected."""
@@ -200,6 +205,8 @@ class Stream:
             self._paused = session.inbox.paused = request.pause.paused
             if self._paused:
                 session.inbox.drop_pending()
+                if self._show is not None:
+                    self._show.hold()
             self._wake.set()
         elif kind == "reset":
             if request.reset.start and request.reset.start not in [
@@ -253,8 +260,14 @@ class Stream:
             self._writing = None
 
     async def _play(self) -> None:
+        await self._show_again(self.session.frame, self.session.applied)
+        if self.session.world.chunk_frames > 1:
+            await self._play_chunks()
+        else:
+            await self._play_frames()
+
+    async def _play_frames(self) -> None:
         pacer = Pacer(1.0 / self.session.world.summary.frame_rate, time.monotonic())
-        await self._show(self.session.frame, self.session.applied)
         while True:
             if self._paused or self._commands:
                 await self._run_commands()
@@ -264,6 +277,58 @@ class Stream:
             if made is not None:
                 await sleep_until(pacer.due_s - WAKE_EARLY_S)
                 await self._work(self._maker.finish, pacer, made)
+
+    async def _play_chunks(self) -> None:
+        """One chunk is generated while the one before it is shown; commands are obeyed between two chunks."""
+        world, loop = self.session.world, asyncio.get_running_loop()
+        interval_s = 1.0 / world.summary.frame_rate
+        expected_s = self.lease.loaded.chunk_s
+        show = self._show = ChunkShow(
+            ChunkPacer(interval_s, expected_s, world.chunk_frames, time.monotonic()),
+            waiting=lambda: len(self.session.waiting),
+            show_next=self._maker.show_next,
+            on_fault=lambda error: loop.call_soon_threadsafe(self.stop, self._failed(error)),
+        )
+        try:
+            while True:
+                if self._paused or self._commands:
+                    await asyncio.to_thread(show.hold_still)
+                    await self._run_commands()
+                show.go_on()
+                if await self._undisturbed_until(show.latch_at()):
+                    self._tell_late(await self._work(self._maker.make_chunk, show), show.frame_rate)
+        finally:
+            await uninterrupted(asyncio.to_thread(show.close))
+
+    async def _undisturbed_until(self, time_s: float) -> bool:
+        """Wait until this moment; false at once when a pause or a command comes."""
+        self._wake.clear()
+        if self._paused or self._commands:
+            return False
+        try:
+            await asyncio.wait_for(self._wake.wait(), time_s - time.monotonic())
+        except TimeoutError:
+            return True
+        return False
+
+    def _tell_late(self, late_s: float, frame_rate: float) -> None:
+        """Say that a chunk was late, the first time that it happens, and that the machine is too slow."""
+        wanted = self.session.world.summary.frame_rate
+        if late_s > 0:
+            self.session.statistics.late += 1
+            self._remark_once(
+                play_pb2.NOTICE_CODE_LATE,
+                f"The next frames came {late_s * 1e3:.0f} ms late, and the last picture stood still until "
+                "then. If this happens often (Stats.late counts), give the server less to do besides.",
+                about="late",
+            )
+        if frame_rate < SLOW_SHARE * wanted:
+            self._remark_once(
+                play_pb2.NOTICE_CODE_LATE,
+                f"This machine makes {frame_rate:.1f} of this world's {wanted:g} frames a second; they are "
+                "shown evenly at that rate, in slow motion.",
+                about="slow",
+            )
 
     def _hand_out(self, made: MadeFrame) -> None:
         self.outbox.put_frame(made.encoded)
@@ -298,7 +363,7 @@ class Stream:
         seed = command.seed if command.HasField("seed") else None
         self.session.inbox.drop_pending()
         frame = await self._work(self.session.reset, seed, command.start)
-        await self._show(frame, self.session.applied)
+        await self._show_again(frame, self.session.applied)
 
     async def _save(self) -> None:
         kept = await self._work(self.session.save)
@@ -307,7 +372,7 @@ class Stream:
                 play_pb2.NOTICE_CODE_NO_SPACE, "The state is larger than this server keeps; it was not saved."
             )
             return
-        saved = play_pb2.Saved(handle=kept[0], frame_index=self.session.frame.index, bytes=kept[1])
+        saved = play_pb2.Saved(handle=kept[0], bytes=kept[1], frame_index=kept[2])
         self.outbox.put(play_pb2.PlayResponse(saved=saved))
 
     async def _load(self, handle: str) -> None:
@@ -322,15 +387,16 @@ class Stream:
         self.outbox.drop_frame()
         loaded = play_pb2.Loaded(handle=handle, frame_index=frame.index, epoch=self.session.epoch)
         self.outbox.put(play_pb2.PlayResponse(loaded=loaded))
-        await self._show(frame, self.session.applied)
+        await self._show_again(frame, self.session.applied)
 
-    async def _show(self, frame: GeneratedFrame, applied: LatchedControl) -> None:
+    async def _show_again(self, frame: GeneratedFrame, applied: LatchedControl) -> None:
         """Send a frame that was not generated just now: a start, a kept state, the last one before a break.
 
         It answers something, so no newer frame replaces it.
         """
         now_s = time.monotonic()
-        made = await self._work(self._maker.encode, frame, applied, round(now_s * 1e9), now_s, 0.0)
+        shown = Generated(frame, applied, round(now_s * 1e9), 0.0)
+        made = await self._work(self._maker.encode, shown, now_s)
         self.outbox.drop_frame()
         self.outbox.put(made.encoded)
 
@@ -365,13 +431,17 @@ class Stream:
             _log.warning("control refused by the world", session=self.session.id, error=str(error))
             raise invalid("control", "the world refused it; see its control schema") from error
         except Exception as error:
-            failed = SessionFailed()
-            _log.error("session failed", session=self.session.id, incident=failed.incident, exc_info=error)
-            raise failed from error
+            raise self._failed(error) from error
 
-    def _remark_once(self, code: play_pb2.NoticeCode, message: str) -> None:
-        if message not in self._remarked:
-            self._remarked.add(message)
+    def _failed(self, error: BaseException) -> SessionFailed:
+        failed = SessionFailed()
+        _log.error("session failed", session=self.session.id, incident=failed.incident, exc_info=error)
+        return failed
+
+    def _remark_once(self, code: play_pb2.NoticeCode, message: str, about: str = "") -> None:
+        """Notify once of what it is ``about``, which is the message unless it holds numbers."""
+        if (about or message) not in self._remarked:
+            self._remarked.add(about or message)
             self.notify(code, message)
 
 

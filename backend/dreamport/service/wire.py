@@ -170,5 +170,6 @@ def stats_message(statistics: SessionStatistics, executor: ExecutorInfo, now_s: 
         control_to_presented_ms_p95=to_presented[1],
         frames=statistics.frames,
         dropped=statistics.dropped,
+        late=statistics.late,
         executor=executor_message(executor),
     )

@@ -18,6 +18,7 @@ class NoticeCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_CODE_NO_SPACE: _ClassVar[NoticeCode]
     NOTICE_CODE_SHUTTING_DOWN: _ClassVar[NoticeCode]
     NOTICE_CODE_RESTORED: _ClassVar[NoticeCode]
+    NOTICE_CODE_LATE: _ClassVar[NoticeCode]
 NOTICE_CODE_UNSPECIFIED: NoticeCode
 NOTICE_CODE_UNSUPPORTED: NoticeCode
 NOTICE_CODE_NOT_FOUND: NoticeCode
@@ -26,6 +27,7 @@ NOTICE_CODE_FALLBACK: NoticeCode
 NOTICE_CODE_NO_SPACE: NoticeCode
 NOTICE_CODE_SHUTTING_DOWN: NoticeCode
 NOTICE_CODE_RESTORED: NoticeCode
+NOTICE_CODE_LATE: NoticeCode
 
 class PlayRequest(_message.Message):
     __slots__ = ("open", "control", "prompt", "event", "reset", "save", "load", "pause", "presented", "close")
@@ -344,7 +346,7 @@ class Loaded(_message.Message):
     def __init__(self, handle: _Optional[str] = ..., frame_index: _Optional[int] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class Stats(_message.Message):
-    __slots__ = ("fps", "generation_ms_p50", "generation_ms_p95", "control_to_frame_ms_p50", "control_to_frame_ms_p95", "control_to_presented_ms_p50", "control_to_presented_ms_p95", "frames", "dropped", "rss_bytes", "executor", "sessions")
+    __slots__ = ("fps", "generation_ms_p50", "generation_ms_p95", "control_to_frame_ms_p50", "control_to_frame_ms_p95", "control_to_presented_ms_p50", "control_to_presented_ms_p95", "frames", "dropped", "rss_bytes", "executor", "sessions", "late")
     FPS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_MS_P50_FIELD_NUMBER: _ClassVar[int]
     GENERATION_MS_P95_FIELD_NUMBER: _ClassVar[int]
@@ -357,6 +359,7 @@ class Stats(_message.Message):
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
     fps: float
     generation_ms_p50: float
     generation_ms_p95: float
@@ -369,7 +372,8 @@ class Stats(_message.Message):
     rss_bytes: int
     executor: Executor
     sessions: int
-    def __init__(self, fps: _Optional[float] = ..., generation_ms_p50: _Optional[float] = ..., generation_ms_p95: _Optional[float] = ..., control_to_frame_ms_p50: _Optional[float] = ..., control_to_frame_ms_p95: _Optional[float] = ..., control_to_presented_ms_p50: _Optional[float] = ..., control_to_presented_ms_p95: _Optional[float] = ..., frames: _Optional[int] = ..., dropped: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., executor: _Optional[_Union[Executor, _Mapping]] = ..., sessions: _Optional[int] = ...) -> None: ...
+    late: int
+    def __init__(self, fps: _Optional[float] = ..., generation_ms_p50: _Optional[float] = ..., generation_ms_p95: _Optional[float] = ..., control_to_frame_ms_p50: _Optional[float] = ..., control_to_frame_ms_p95: _Optional[float] = ..., control_to_presented_ms_p50: _Optional[float] = ..., control_to_presented_ms_p95: _Optional[float] = ..., frames: _Optional[int] = ..., dropped: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., executor: _Optional[_Union[Executor, _Mapping]] = ..., sessions: _Optional[int] = ..., late: _Optional[int] = ...) -> None: ...
 
 class Notice(_message.Message):
     __slots__ = ("code", "message")

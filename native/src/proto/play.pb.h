@@ -29,7 +29,9 @@ typedef enum _dreamport_v1_NoticeCode {
     /* The server is about to stop. */
     dreamport_v1_NoticeCode_NOTICE_CODE_SHUTTING_DOWN = 6,
     /* The session's worker was lost: it went back to its last snapshot, which counts in Frame.epoch like a Load, and goes on. */
-    dreamport_v1_NoticeCode_NOTICE_CODE_RESTORED = 7
+    dreamport_v1_NoticeCode_NOTICE_CODE_RESTORED = 7,
+    /* A chunk was late, or this machine is slower than the world; Stats.late counts the former. */
+    dreamport_v1_NoticeCode_NOTICE_CODE_LATE = 8
 } dreamport_v1_NoticeCode;
 
 /* Struct definitions */
@@ -280,7 +282,7 @@ typedef struct _dreamport_v1_FrameTiming {
     int64_t generated_at_ns;
     /* Server time at which it is to be shown, nanoseconds: evenly spaced. */
     int64_t present_at_ns;
-    /* Time the generator took, milliseconds. */
+    /* Time the generator took, milliseconds; in a chunked world, for the frame's whole chunk. */
     float generation_ms;
 } dreamport_v1_FrameTiming;
 
@@ -356,6 +358,8 @@ typedef struct _dreamport_v1_Stats {
     dreamport_v1_Executor executor;
     /* Sessions that hold a lease on this server. */
     uint32_t sessions;
+    /* Chunks since then that were not ready when their first frame was due. */
+    uint64_t late;
 } dreamport_v1_Stats;
 
 /* Something the client should know that does not end the stream. */
@@ -373,8 +377,8 @@ extern "C" {
 
 /* Helper constants for enums */
 #define _dreamport_v1_NoticeCode_MIN dreamport_v1_NoticeCode_NOTICE_CODE_UNSPECIFIED
-#define _dreamport_v1_NoticeCode_MAX dreamport_v1_NoticeCode_NOTICE_CODE_RESTORED
-#define _dreamport_v1_NoticeCode_ARRAYSIZE ((dreamport_v1_NoticeCode)(dreamport_v1_NoticeCode_NOTICE_CODE_RESTORED+1))
+#define _dreamport_v1_NoticeCode_MAX dreamport_v1_NoticeCode_NOTICE_CODE_LATE
+#define _dreamport_v1_NoticeCode_ARRAYSIZE ((dreamport_v1_NoticeCode)(dreamport_v1_NoticeCode_NOTICE_CODE_LATE+1))
 
 #define dreamport_v1_Open_colour_format_ENUMTYPE dreamport_v1_ColourFormat
 #define dreamport_v1_Open_depth_format_ENUMTYPE dreamport_v1_DepthFormat
@@ -431,7 +435,7 @@ extern "C" {
 #define dreamport_v1_FrameTiming_init_default    {0, 0, 0, 0}
 #define dreamport_v1_Saved_init_default          {"", 0, 0}
 #define dreamport_v1_Loaded_init_default         {"", 0, 0}
-#define dreamport_v1_Stats_init_default          {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, dreamport_v1_Executor_init_default, 0}
+#define dreamport_v1_Stats_init_default          {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, dreamport_v1_Executor_init_default, 0, 0}
 #define dreamport_v1_Notice_init_default         {_dreamport_v1_NoticeCode_MIN, ""}
 #define dreamport_v1_Open_init_zero              {0, "", false, 0, "", false, dreamport_v1_FrameSize_init_zero, _dreamport_v1_ColourFormat_MIN, 0, _dreamport_v1_DepthFormat_MIN, _dreamport_v1_Transport_MIN, 0, "", 0, ""}
 #define dreamport_v1_Redirect_init_zero          {"", ""}
@@ -455,7 +459,7 @@ extern "C" {
 #define dreamport_v1_FrameTiming_init_zero       {0, 0, 0, 0}
 #define dreamport_v1_Saved_init_zero             {"", 0, 0}
 #define dreamport_v1_Loaded_init_zero            {"", 0, 0}
-#define dreamport_v1_Stats_init_zero             {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, dreamport_v1_Executor_init_zero, 0}
+#define dreamport_v1_Stats_init_zero             {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, dreamport_v1_Executor_init_zero, 0, 0}
 #define dreamport_v1_Notice_init_zero            {_dreamport_v1_NoticeCode_MIN, ""}
 
 /* Field tags (for use in manual encoding/decoding) */
@@ -562,6 +566,7 @@ extern "C" {
 #define dreamport_v1_Stats_rss_bytes_tag         10
 #define dreamport_v1_Stats_executor_tag          11
 #define dreamport_v1_Stats_sessions_tag          12
+#define dreamport_v1_Stats_late_tag              13
 #define dreamport_v1_Notice_code_tag             1
 #define dreamport_v1_Notice_message_tag          2
 
@@ -773,7 +778,8 @@ X(a, STATIC,   SINGULAR, UINT64,   frames,            8) \
 X(a, STATIC,   SINGULAR, UINT64,   dropped,           9) \
 X(a, STATIC,   SINGULAR, UINT64,   rss_bytes,        10) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  executor,         11) \
-X(a, STATIC,   SINGULAR, UINT32,   sessions,         12)
+X(a, STATIC,   SINGULAR, UINT32,   sessions,         12) \
+X(a, STATIC,   SINGULAR, UINT64,   late,             13)
 #define dreamport_v1_Stats_CALLBACK NULL
 #define dreamport_v1_Stats_DEFAULT NULL
 #define dreamport_v1_Stats_executor_MSGTYPE dreamport_v1_Executor
@@ -860,7 +866,7 @@ extern const pb_msgdesc_t dreamport_v1_Notice_msg;
 #define dreamport_v1_Saved_size                  280
 #define dreamport_v1_SharedMemorySlot_size       17
 #define dreamport_v1_SharedMemory_size           213
-#define dreamport_v1_Stats_size                  450
+#define dreamport_v1_Stats_size                  461
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -89,10 +89,15 @@ class PatternGenerator:
         """The first picture."""
         return self._show()
 
-    def step(self, control: FrameControl) -> GeneratedFrame:
+    @property
+    def snapshot_bytes(self) -> int:
+        """The size of a number."""
+        return 8
+
+    def chunk(self, control: FrameControl) -> tuple[GeneratedFrame, ...]:
         """The next picture."""
         self._index += 1
-        return self._show()
+        return (self._show(),)
 
     def finish(self) -> None:
         """Nothing is left to do."""
@@ -109,6 +114,9 @@ class PatternGenerator:
     def restore(self, snapshot: bytes) -> None:
         """Show it again."""
         self._index = int.from_bytes(snapshot, "little")
+
+    def close(self) -> None:
+        """Holds nothing on a device."""
 
     def _show(self) -> GeneratedFrame:
         colour, depth = self._pictures[self._index % len(self._pictures)]

@@ -161,7 +161,8 @@ def roll(
         generator.finish()
         real = recording.colour(row)
         trace.psnr.append(psnr(real, frame.colour))
-        trace.depth_error.append(depth_relative_error(recording.depth(row), frame.depth, max_depth_m))
+        if frame.depth is not None:
+            trace.depth_error.append(depth_relative_error(recording.depth(row), frame.depth, max_depth_m))
         if k in HORIZONS:
             trace.ssim[k] = ssim(real, frame.colour)
             trace.frames[k] = frame.colour
