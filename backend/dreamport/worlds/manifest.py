@@ -7,18 +7,18 @@ have ranges, and every path goes through ``pack_path``.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from dreamport.errors import PackError
 from dreamport.geometry import Intrinsics
 from dreamport.worlds.checkpoint import LATENT_FRAMES, LATENT_STRIDE, Checkpoint
+from dreamport.worlds.control_schema import Controls
 from dreamport.worlds.fields import (
     Bounded,
     EventName,
     Identifier,
-    KeyCode,
     Line,
     PackPath,
     Sha256,
@@ -26,11 +26,11 @@ from dreamport.worlds.fields import (
     Text,
     explain,
 )
+from dreamport.worlds.provenance import Provenance
 
 MAX_FILE_BYTES = 2 << 30
 MAX_TOTAL_BYTES = 4 << 30
 MAX_CACHE_ELEMENTS = 1 << 28
-MAX_JSON_DEPTH = 6
 MAX_EVENTS = 16
 EVENT_HOLDS = 4.0
 """What stands at an event's slot of the prompt vector while it holds: as much as a text's whole share."""
@@ -42,38 +42,6 @@ class FrameSize(Bounded):
 
     width: int = Field(ge=16, le=4096)
     height: int = Field(ge=16, le=4096)
-
-
-class Button(Bounded):
-    """One button: its bit is its place in the list. ``keys``: the browser's ``KeyboardEvent.code`` names."""
-
-    name: Identifier
-    label: Line
-    keys: tuple[KeyCode, ...] = Field(default=(), max_length=8)
-
-
-class Look(Bounded):
-    """Which look axes the world has, and the largest turn of one frame in degrees."""
-
-    yaw: bool
-    pitch: bool
-    max_deg_per_frame: float = Field(gt=0, le=180)
-
-
-class Controls(Bounded):
-    """What a player may send. ``pose``: the camera may be steered by poses from outside."""
-
-    buttons: tuple[Button, ...] = Field(max_length=32)
-    look: Look
-    pose: bool
-    prompts: tuple[Line, ...] = Field(default=(), max_length=64)
-
-    @model_validator(mode="after")
-    def _unique(self) -> Controls:
-        names = [button.name for button in self.buttons]
-        if len(set(names)) != len(names):
-            raise ValueError("two buttons have the same name; give each its own")
-        return self
 
 
 class Camera(Bounded):
@@ -252,36 +220,6 @@ class FileEntry(Bounded):
 
     sha256: Sha256
     bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
-
-
-class Provenance(Bounded):
-    """Where the world comes from and how good it was measured to be."""
-
-    data: Text
-    licence: Line
-    commit: Line
-    trained_on: Text
-    metrics: dict[Annotated[str, StringConstraints(max_length=100)], JsonValue] = Field(
-        default_factory=dict, max_length=200
-    )
-    notes: Text = ""
-
-    @model_validator(mode="after")
-    def _shallow(self) -> Provenance:
-        level: list[JsonValue] = list(self.metrics.values())
-        for _ in range(MAX_JSON_DEPTH):
-            deeper: list[JsonValue] = []
-            for value in level:
-                if isinstance(value, dict):
-                    deeper.extend(value.values())
-                elif isinstance(value, list):
-                    deeper.extend(value)
-                elif isinstance(value, float) and not math.isfinite(value):
-                    raise ValueError("metrics hold a number that is not finite; leave it out")
-            level = deeper
-        if level:
-            raise ValueError(f"metrics are nested more than {MAX_JSON_DEPTH} deep; flatten them")
-        return self
 
 
 class WorldManifest(Bounded):
