@@ -1,0 +1,1 @@
+"""LingBot-World on torch: sessions whose tensors stay on the device, and what lets them fit."""

@@ -1,0 +1,264 @@
+"""How much memory a LingBot-World session takes, counted part by part before anything is loaded.
+
+Knows no torch, so that ``dreamport doctor`` can ask on any machine. Weights, caches and states are counted
+exactly; what passes through the transformer and the decoder while they run is the largest set of tensors that
+live at one time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Protocol
+
+from dreamport.errors import ExecutorError
+
+GIGABYTE = 1e9
+BF16, INT8, FLOAT32 = 2, 1, 4
+STRIDE = 8
+"""Pixels along one side of a latent cell."""
+LATENT_FRAMES = 4
+"""Video frames of one latent frame."""
+TEXT_ENCODER_PARAMETERS = 5_680_910_336
+"""umT5-xxl's encoder: 256,384 words, 24 layers of width 4096, feed-forward 10,240."""
+TEXT_ENCODER_DIM = 4096
+DECODER_PARAMETERS = {"wan21": 73_300_000, "taehv": 9_900_000, "lighttae": 9_900_000}
+"""Parameters of the decoders: Wan2.1's own, and the tiny ones (madebyollin/taehv: 11.3 M with the encoder)."""
+ENCODER_PARAMETERS = 53_600_000
+"""Wan2.1's encoder; the start image goes through it, whatever decodes."""
+VAE_WIDTH = 96
+RUNTIME_BYTES = int(0.9e9)
+"""CUDA's context, libraries and workspaces."""
+SLACK = 1.05
+"""What the allocator cannot use."""
+EIGHT_BITS = ("int8", "fp8")
+
+
+class Sizes(Protocol):
+    """The fields of ``models.lingbot.LingBotConfig`` that memory depends on."""
+
+    @property
+    def dim(self) -> int: ...  # noqa: D102
+    @property
+    def ffn(self) -> int: ...  # noqa: D102
+    @property
+    def layers(self) -> int: ...  # noqa: D102
+    @property
+    def in_channels(self) -> int: ...  # noqa: D102
+    @property
+    def out_channels(self) -> int: ...  # noqa: D102
+    @property
+    def patch(self) -> tuple[int, int, int]: ...  # noqa: D102
+    @property
+    def text_tokens(self) -> int: ...  # noqa: D102
+    @property
+    def text_dim(self) -> int: ...  # noqa: D102
+    @property
+    def freq_dim(self) -> int: ...  # noqa: D102
+    @property
+    def camera_channels(self) -> int: ...  # noqa: D102
+    @property
+    def window_frames(self) -> int: ...  # noqa: D102
+    @property
+    def chunk_latents(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What is kept where.
+
+    ``weights``: ``bf16``, ``int8`` or ``fp8``, of the linear layers of the blocks. ``resident_blocks``: how
+    many blocks stay on the device, the others are streamed through two slots; ``None`` keeps all.
+    ``text_encoder``: ``device``, ``host`` or ``none`` (another process encodes). ``decoder``: ``wan21``,
+    ``taehv``, ``lighttae``, or ``elsewhere`` when another device decodes. ``processes``: how many share a
+    session; each holds all weights and its part of the heads' cache. ``element_bytes``: of everything that
+    is not quantised, 2 for bf16, 4 for float32 on a CPU.
+    """
+
+    weights: str = "bf16"
+    resident_blocks: int | None = None
+    text_encoder: str = "device"
+    decoder: str = "wan21"
+    processes: int = 1
+    sessions: int = 1
+    element_bytes: int = BF16
+
+
+PLANS: dict[str, MemoryPlan] = {
+    "bf16": MemoryPlan(),
+    "int8": MemoryPlan(weights="int8", text_encoder="host"),
+    "offload": MemoryPlan(weights="int8", resident_blocks=0, text_encoder="host"),
+}
+"""From the fastest to the smallest, by the name that a person gives."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes by part: ``device`` and ``host``. ``device`` is the GPU's memory, or the main memory where the
+    processor computes.
+    """
+
+    device: dict[str, int] = field(default_factory=dict)
+    host: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def device_bytes(self) -> int:
+        """All of ``device``."""
+        return sum(self.device.values())
+
+    @property
+    def host_bytes(self) -> int:
+        """All of ``host``."""
+        return sum(self.host.values())
+
+    def in_words(self) -> str:
+        """The largest parts, for a person: ``weights 37.1 GB, cache 15.8 GB ...``."""
+        parts = sorted(self.device.items(), key=lambda item: -item[1])
+        return ", ".join(f"{name} {size / GIGABYTE:.1f} GB" for name, size in parts if size >= GIGABYTE / 20)
+
+
+def estimate(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> MemoryEstimate:
+    """Bytes that ``plan.sessions`` sessions of frames of ``frame`` (width, height) take, by part."""
+    device: dict[str, int] = {}
+    host: dict[str, int] = {}
+    quantised = plan.weights in EIGHT_BITS
+    block = block_bytes(sizes, quantised, plan.element_bytes)
+    kept = sizes.layers if plan.resident_blocks is None else min(plan.resident_blocks, sizes.layers)
+    streamed = sizes.layers - kept
+    slots = min(streamed, 2)
+    device["weights"] = (kept + slots) * block + plan.element_bytes * outer_parameters(sizes)
+    if streamed:
+        host["weights"] = streamed * block
+    text = plan.element_bytes * (TEXT_ENCODER_PARAMETERS if sizes.text_dim == TEXT_ENCODER_DIM else 0)
+    if plan.text_encoder != "none":
+        (device if plan.text_encoder == "device" else host)["text encoder"] = text
+    decoder = DECODER_PARAMETERS.get(plan.decoder, 0)
+    device["vae"] = plan.element_bytes * (ENCODER_PARAMETERS + decoder)
+    device["cache"] = plan.sessions * cache_bytes(sizes, plan, frame)
+    device["prompt"] = plan.sessions * prompt_bytes(sizes, plan)
+    device["decoder state"] = plan.sessions * _decoder_state(plan, frame)
+    passing = max(_denoise_bytes(sizes, plan, frame), _decode_bytes(plan, frame))
+    device["work"] = int(SLACK * passing) + RUNTIME_BYTES
+    return MemoryEstimate(device, host)
+
+
+def needs(sizes: Sizes, way: str, frame: tuple[int, int]) -> int:
+    """Bytes of device memory for one session in one of ``PLANS``: ``bf16``, ``int8``, ``offload``."""
+    return estimate(sizes, PLANS[way], frame).device_bytes
+
+
+def require_memory(
+    sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int], free_bytes: int, device: str
+) -> MemoryEstimate:
+    """The estimate, if ``free_bytes`` of ``device`` hold it. Raises ``ExecutorError`` that says what takes
+    how much and which of ``PLANS`` would fit.
+    """
+    wanted = estimate(sizes, plan, frame)
+    if wanted.device_bytes <= free_bytes:
+        return wanted
+    smaller = [
+        f"{name} ({estimate(sizes, other, frame).device_bytes / GIGABYTE:.1f} GB)"
+        for name, other in ((name, replace(other, decoder=plan.decoder)) for name, other in PLANS.items())
+        if estimate(sizes, other, frame).device_bytes <= min(free_bytes, wanted.device_bytes)
+    ]
+    advice = f"this fits: {', '.join(smaller)}" if smaller else "nothing fits: take a smaller frame or model"
+    raise ExecutorError(
+        f"a session at {frame[0]}x{frame[1]} needs {wanted.device_bytes / GIGABYTE:.1f} GB of {device} "
+        f"({wanted.in_words()}) and {free_bytes / GIGABYTE:.1f} GB are free; {advice}"
+    )
+
+
+def tokens_per_frame(sizes: Sizes, frame: tuple[int, int]) -> int:
+    """Tokens of one latent frame: 1508 at 832x464."""
+    return frame[0] // STRIDE // sizes.patch[2] * (frame[1] // STRIDE // sizes.patch[1])
+
+
+def outer_parameters(sizes: Sizes) -> int:
+    """Parameters of the transformer outside its blocks."""
+    d = sizes.dim
+    return sum(
+        (
+            d * (sizes.in_channels * prod(sizes.patch) + 1),
+            d * (sizes.camera_channels + 1) + 2 * _linear(d, d),
+            _linear(sizes.text_dim, d) + _linear(d, d),
+            _linear(sizes.freq_dim, d) + _linear(d, d) + _linear(d, 6 * d),
+            _linear(d, sizes.out_channels * prod(sizes.patch)) + 2 * d,
+        )
+    )
+
+
+def block_parameters(sizes: Sizes) -> int:
+    """Parameters of one block, as the reference lists them."""
+    d = sizes.dim
+    return sum(_linear(*pair) for pair in _block_linears(sizes)) + 6 * d + 4 * d + 2 * d
+
+
+def block_bytes(sizes: Sizes, quantised: bool, element_bytes: int = BF16) -> int:
+    """Bytes of one block; quantised: one a weight of its linear layers and one float32 scale a row."""
+    if not quantised:
+        return element_bytes * block_parameters(sizes)
+    weights = sum(rows * columns for columns, rows in _block_linears(sizes))
+    scales = sum(rows for _, rows in _block_linears(sizes))
+    return INT8 * weights + FLOAT32 * scales + element_bytes * (block_parameters(sizes) - weights)
+
+
+def cache_bytes(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> int:
+    """Keys and values that one session keeps: all frames of the window but those of the chunk in work."""
+    frames = sizes.window_frames - sizes.chunk_latents
+    each = plan.element_bytes * sizes.layers * sizes.dim // plan.processes
+    return 2 * frames * tokens_per_frame(sizes, frame) * each
+
+
+def prompt_bytes(sizes: Sizes, plan: MemoryPlan) -> int:
+    """Keys and values of a prompt, of all layers."""
+    return 2 * plan.element_bytes * sizes.layers * sizes.text_tokens * sizes.dim
+
+
+def _block_linears(sizes: Sizes) -> Iterator[tuple[int, int]]:
+    """(inputs, outputs) of every linear layer of a block: two attentions, the camera's four, the
+    feed-forward network.
+    """
+    yield from [(sizes.dim, sizes.dim)] * (4 + 4 + 4)
+    yield sizes.dim, sizes.ffn
+    yield sizes.ffn, sizes.dim
+
+
+def _linear(inputs: int, outputs: int) -> int:
+    return (inputs + 1) * outputs
+
+
+def _denoise_bytes(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> int:
+    """The chunk's keys and values of all layers, one layer's rotated window, and the wider of the
+    feed-forward network and attention's own tensors.
+    """
+    tokens = sizes.chunk_latents * tokens_per_frame(sizes, frame) // plan.processes
+    window = sizes.window_frames * tokens_per_frame(sizes, frame) // plan.processes
+    made = 2 * sizes.layers * tokens * sizes.dim
+    attention = 2 * 2 * window * sizes.dim + 4 * tokens * sizes.dim
+    feed_forward = 2 * tokens * sizes.ffn
+    stream = 4 * tokens * sizes.dim
+    return plan.element_bytes * (made + max(attention, feed_forward) + stream) + FLOAT32 * stream
+
+
+def _decode_bytes(plan: MemoryPlan, frame: tuple[int, int]) -> int:
+    """Three of the widest tensors of one step of the decoder (four video frames at full size), and the
+    chunk's finished frames."""
+    if plan.decoder not in DECODER_PARAMETERS:
+        return 0
+    width = 2 * VAE_WIDTH if plan.decoder == "wan21" else 64
+    pixels = frame[0] * frame[1]
+    return plan.element_bytes * 3 * LATENT_FRAMES * width * pixels + 16 * 3 * FLOAT32 * pixels
+
+
+def _decoder_state(plan: MemoryPlan, frame: tuple[int, int]) -> int:
+    """Two frames of the input of every causal convolution of Wan2.1's decoder: seven at full size, then
+    stages of twice the width at half and quarter size."""
+    pixels = frame[0] * frame[1]
+    if plan.decoder != "wan21":
+        return plan.element_bytes * 4 * 64 * pixels // 4 if plan.decoder in DECODER_PARAMETERS else 0
+    full = 7 * VAE_WIDTH
+    half = 7 * 2 * VAE_WIDTH // 4
+    quarter = 8 * 4 * VAE_WIDTH // 16
+    eighth = 12 * 4 * VAE_WIDTH // 64
+    return plan.element_bytes * 2 * pixels * (full + half + quarter + eighth)
