@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dreamport.cli.output import EXIT_CODE, console, print_json
+
+if TYPE_CHECKING:
+    from dreamport.diagnostics import FitReport
+    from dreamport.worlds import WorldEntry
 
 
 def doctor(
@@ -36,9 +41,13 @@ def doctor(
         worlds.append(WorldReport(entry.name, str(entry.path), problem))
 
     def auto() -> tuple[str, str]:
-        usable = [entry.path for entry, world in zip(entries, worlds, strict=True) if world.problem is None]
+        usable = [
+            entry.path
+            for entry, world in zip(entries, worlds, strict=True)
+            if world.problem is None and entry.manifest is not None and entry.manifest.graphs is not None
+        ]
         if not usable:
-            raise PackError("there is no usable world to try an executor with")
+            raise PackError("there is no usable world of graphs to try an executor with")
         executor = open_executor(open_pack(usable[0]))
         try:
             why = executor.fallback_reason or "preferred, and it loads the world"
@@ -56,6 +65,7 @@ def doctor(
         ],
         auto=auto,
         worlds=worlds,
+        fits=_fits(entries),
         ports=[
             PortReport(purpose, f"127.0.0.1:{port}", port_is_free("127.0.0.1", port))
             for purpose, port in (("gRPC", DEFAULT_PORT), ("page", DEFAULT_WEB_PORT))
@@ -67,3 +77,27 @@ def doctor(
         console().print(diagnostics.as_text(diagnosis), markup=False)
     if diagnosis.problems:
         raise typer.Exit(EXIT_CODE)
+
+
+def _fits(entries: Sequence[WorldEntry]) -> list[FitReport]:
+    """Which worlds fit this machine: the catalogue's, and the public checkpoints that it has not."""
+    import psutil
+
+    from dreamport.diagnostics import FitReport, cpu_isa
+    from dreamport.executors.fit import lingbot_fits, small_fit
+    from dreamport.executors.gpu import find_gpu
+    from dreamport.executors.lingbot.memory import needs
+
+    memory, gpu = psutil.virtual_memory().total, find_gpu()
+    checkpoints, fits = [], []
+    for entry in entries:
+        manifest = entry.manifest
+        if manifest is None:
+            continue
+        frame = manifest.frame.width, manifest.frame.height
+        if manifest.checkpoint is not None:
+            checkpoints.append((entry.name, manifest.checkpoint.sizes, frame))
+        else:
+            fits.append(small_fit(entry.name, frame, manifest.frame_rate, cpu_isa(), memory))
+    fits += lingbot_fits(checkpoints, None if isinstance(gpu, str) else gpu, memory, needs)
+    return [FitReport(**asdict(fit)) for fit in fits]

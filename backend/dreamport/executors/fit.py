@@ -119,7 +119,7 @@ def lingbot_fit(
             needs_gb=needs["bf16"] / 1e9,
             has_gb=memory_bytes / 1e9,
             speed=slow if fits else "cannot be played here",
-            source=f"{teraflops:.3g} TFLOP a chunk",
+            source=f"{teraflops:,.1f} TFLOP a chunk",
         )
     for way, told in WAYS:
         if needs[way] <= gpu.memory_bytes:
