@@ -70,6 +70,10 @@ class Backend {
         const std::lock_guard<std::mutex> lock(mutex);
         return said.size();
     }
+    dreamport::net::Endpoint last_reached() {
+        const std::lock_guard<std::mutex> lock(mutex);
+        return reached.empty() ? dreamport::net::Endpoint{} : reached.back();
+    }
     int connections() {
         const std::lock_guard<std::mutex> lock(mutex);
         return opened;
@@ -94,6 +98,7 @@ class Backend {
     std::condition_variable changed;
     std::deque<std::function<void(CallHandler&)>> actions;
     std::vector<Said> said;
+    std::vector<dreamport::net::Endpoint> reached;  // where each connection went
     Trouble refusing = Trouble::none;
     Trouble broken = Trouble::none;
     int opened = 0;
@@ -117,7 +122,11 @@ class Connection final : public dreamport::net::Connection, private Call {
         backend_.broken = Trouble::none;
         backend_.actions.clear();
     }
-    static std::unique_ptr<dreamport::net::Connection> open(const dreamport::net::Endpoint&) {
+    static std::unique_ptr<dreamport::net::Connection> open(const dreamport::net::Endpoint& endpoint) {
+        {
+            const std::lock_guard<std::mutex> lock(current()->mutex);
+            current()->reached.push_back(endpoint);
+        }
         return std::make_unique<Connection>(*current());
     }
 

@@ -50,6 +50,14 @@ Bytes opened(const char* token = "secret", bool resumed = false, std::uint64_t l
     return bytes::chunk(1, bytes::encoded(dreamport_v1_Opened_fields, m));
 }
 
+Bytes redirect(const char* address, const char* ticket = "") {
+    static dreamport_v1_Redirect m;
+    m = dreamport_v1_Redirect_init_zero;
+    std::strcpy(m.address, address);
+    std::strcpy(m.ticket, ticket);
+    return bytes::chunk(7, bytes::encoded(dreamport_v1_Redirect_fields, m));
+}
+
 Bytes frame(std::uint64_t id, const Bytes& colour) {
     dreamport_v1_Frame m = dreamport_v1_Frame_init_zero;
     m.id = id;
@@ -93,6 +101,13 @@ struct Here {
     dp_frame next_frame() {
         dp_frame out{};
         CHECK(Backend::soon([&] { return client->acquire(out) == DP_OK; }));
+        return out;
+    }
+    dreamport_v1_Open open(std::size_t n) {
+        const Backend::Said said = backend.heard(n);
+        CHECK(said.kind == 1);
+        dreamport_v1_Open out;
+        dreamport::wire::decode_lenient(dreamport_v1_Open_fields, &out, said.body.data(), said.body.size());
         return out;
     }
     dreamport_v1_Control control(std::size_t n) {
@@ -388,4 +403,73 @@ TEST_CASE("the end of a client says Close, that of a detached one does not") {
         CHECK(here.backend.heard_count() == (detached ? 1 : 2));
         if (!detached) CHECK(here.backend.heard(1).kind == 10);
     }
+}
+
+TEST_CASE("a session that the backend places elsewhere is opened there, with the ticket, at once") {
+    Here here(false);  // following is not trying again
+    here.client->start();
+    const dreamport_v1_Open first = here.open(0);
+    CHECK(first.follows_redirect);
+    CHECK(std::string(first.ticket).empty());
+    here.backend.send(redirect("127.0.0.1:50801", "t1cket"));
+    const dreamport_v1_Open second = here.open(1);
+    CHECK(std::string(second.ticket) == "t1cket");
+    CHECK(here.backend.last_reached().port == 50801);
+    CHECK(here.backend.last_reached().server_name == "127.0.0.1");
+    here.backend.send(opened());
+    REQUIRE(here.reaches(DP_STATE_READY));
+    CHECK(here.backend.connections() == 2);
+}
+
+TEST_CASE("a lost worker's session is asked for at the backend's own address, by its token") {
+    Here here;
+    here.client->start();
+    here.open(0);
+    here.backend.send(redirect("127.0.0.1:50801", "t1cket"));
+    here.open(1);
+    here.backend.send(opened("t0ken"));
+    REQUIRE(here.reaches(DP_STATE_READY));
+    here.backend.break_line(Trouble::lost);
+    const dreamport_v1_Open again = here.open(2);
+    CHECK(here.backend.last_reached().host == "127.0.0.1");
+    CHECK(here.backend.last_reached().port == 0);  // what the options say
+    CHECK(std::string(again.resume_token) == "t0ken");
+    CHECK(std::string(again.ticket).empty());
+    CHECK(here.client->status().problem == DP_PROBLEM_CONNECTION_LOST);
+    std::string told;
+    for (dp_event event{}; here.client->take_event(event);) {
+        if (event.kind == DP_EVENT_STATE && event.problem == DP_PROBLEM_CONNECTION_LOST) told += event.text;
+    }
+    CHECK(told.find("127.0.0.1:50801") != std::string::npos);
+    CHECK(told.find("last snapshot") != std::string::npos);
+    here.backend.end(8, "The worker that played this session was lost.", 1);
+    here.open(3);  // the place is not ready yet
+    here.backend.send(redirect("127.0.0.1:50802"));
+    const dreamport_v1_Open there = here.open(4);
+    CHECK(here.backend.last_reached().port == 50802);
+    CHECK(std::string(there.resume_token) == "t0ken");
+    here.backend.send(opened("t0ken", true, 7));
+    REQUIRE(here.reaches(DP_STATE_READY));
+    here.client->control(look(1));
+    CHECK(here.control(5).sequence == 8);
+}
+
+TEST_CASE("an address is followed once, to this machine only without TLS, and only if it is one") {
+    for (const char* address : {"192.0.2.1:50801", "worker:50801", "127.0.0.1", "127.0.0.1:0", ""}) {
+        CAPTURE(address);
+        Here here(false);
+        here.client->start();
+        here.open(0);
+        here.backend.send(redirect(address));
+        CHECK(here.reaches(DP_STATE_FAILED, DP_PROBLEM_PROTOCOL));
+        CHECK(here.backend.connections() == 1);
+    }
+    Here here(false);
+    here.client->start();
+    here.open(0);
+    here.backend.send(redirect("127.0.0.1:50801"));
+    here.open(1);
+    here.backend.send(redirect("127.0.0.1:50802"));
+    CHECK(here.reaches(DP_STATE_FAILED, DP_PROBLEM_PROTOCOL));
+    CHECK(here.backend.connections() == 2);
 }

@@ -66,7 +66,7 @@ void Link::attempt() noexcept {
     worked_ = call_ended_ = again_at_once_ = has_verdict_ = resuming_ = told_to_stop_ = false;
     status_ = net::GrpcStatus{};
     try {
-        connection_ = options_.open(options_.endpoint);
+        connection_ = options_.open(endpoint());
         if (connection_ == nullptr) throw std::bad_alloc();
         {
             const std::lock_guard<std::mutex> lock(wake_mutex_);
@@ -87,7 +87,8 @@ void Link::attempt() noexcept {
     {
         Circumstances around;
         around.service = options_.service;
-        around.address = options_.address;
+        around.address = address();
+        around.handed_out = handed_out();
         if (connection_ != nullptr) around.detail = connection_->detail();
         around.worked = worked_;
         around.resuming = resuming_;

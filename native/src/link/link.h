@@ -71,6 +71,12 @@ class Link : public std::enable_shared_from_this<Link>, protected net::CallHandl
     virtual bool call_over(const net::GrpcStatus& status, Diagnosis& diagnosis) noexcept = 0;
     // The I/O thread is about to end.
     virtual void ended() noexcept {}
+    // Where the next attempt goes, and its name in messages: what the options say, unless the backend hands out
+    // another.
+    virtual const net::Endpoint& endpoint() const noexcept { return options_.endpoint; }
+    virtual std::string_view address() const noexcept { return options_.address; }
+    // True when that is an address that the backend handed out.
+    virtual bool handed_out() const noexcept { return false; }
     // What messages call what is asked for.
     virtual std::string_view subject() const noexcept { return {}; }
 

@@ -55,9 +55,21 @@ bool contains(std::string_view text, std::string_view part) noexcept {
     return text.find(part) != std::string_view::npos;
 }
 
+// A session moves from a worker that is gone, so what the player hears is not the socket's trouble.
+bool is_lost_worker(net::Trouble trouble, const Circumstances& around) noexcept {
+    return around.handed_out && (trouble == net::Trouble::refused || trouble == net::Trouble::unreachable ||
+                                 trouble == net::Trouble::timed_out || trouble == net::Trouble::lost);
+}
+
 Diagnosis diagnose_transport(net::Trouble trouble, const Circumstances& around) noexcept {
     const int n = length_of(around.address);
     const char* a = around.address.data();
+    if (is_lost_worker(trouble, around)) {
+        return say(DP_PROBLEM_CONNECTION_LOST, true, {},
+                   "The worker at %.*s that plays this session is lost or cannot be reached. The session is resumed by "
+                   "itself, on another worker and from its last snapshot if need be, some seconds back.",
+                   n, a);
+    }
     switch (trouble) {
         case net::Trouble::refused:
             return say(

@@ -18,6 +18,7 @@ struct Circumstances {
     bool worked = false;        // the session was open (or the recorder connected)
     bool resuming = false;      // a resume token was sent
     bool told_to_stop = false;  // the server announced that it stops
+    bool handed_out = false;    // the address is a worker's, which the backend gave for this session
     std::string_view subject;   // name of the world, or of the data set; may be empty
 };
 

@@ -16,7 +16,6 @@ constexpr std::size_t max_unsent_bytes = 8 << 10;  // beyond it the link is behi
 Client::Client(LinkOptions link, const dp_client_options& options, std::string resume_token)
     : Link(std::move(link)),
       options_(options),
-      loopback_(is_loopback(this->Link::options().endpoint.host)),
       began_with_token_(!resume_token.empty()),
       token_(std::move(resume_token)) {}
 
@@ -144,9 +143,11 @@ bool Client::wants_shared_memory() const noexcept {
 void Client::begin_call(net::Call& call) noexcept {
     opened_now_ = false;
     last_frame_id_ = 0;
+    loopback_ = is_loopback(endpoint().host);
     OpenWish wish;
     wish.options = &options_;
     wish.resume_token = token_;
+    if (worker_.has_value()) wish.ticket = worker_->ticket;
     const bool shared = wants_shared_memory();
     wish.transport = shared ? DP_TRANSPORT_SHARED_MEMORY : DP_TRANSPORT_INLINE;
     wish.colour_format = options_.colour_format;
@@ -227,6 +228,8 @@ bool Client::call_over(const net::GrpcStatus& status, Diagnosis& diagnosis) noex
         bytes_received_before_ += connection()->bytes_received();
         bytes_sent_before_ += connection()->bytes_sent();
     }
+    if (!sent_on_) worker_.reset();
+    sent_on_ = false;
     const bool gone = diagnosis.problem == DP_PROBLEM_WORLD_FAILED || diagnosis.problem == DP_PROBLEM_SHUTTING_DOWN ||
                       diagnosis.problem == DP_PROBLEM_TAKEN_OVER;
     const bool unknown = resuming_ && diagnosis.problem == DP_PROBLEM_NOT_FOUND && status.trouble == net::Trouble::none;

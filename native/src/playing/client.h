@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "dreamport/core.h"
@@ -53,9 +54,17 @@ class Client final : public Link {
     bool farewell_done(net::Call&) noexcept override { return false; }  // the server closes the stream
     bool call_over(const net::GrpcStatus& status, Diagnosis& diagnosis) noexcept override;
     std::string_view subject() const noexcept override;
+    const net::Endpoint& endpoint() const noexcept override {
+        return worker_.has_value() ? worker_->endpoint : Link::options().endpoint;
+    }
+    std::string_view address() const noexcept override {
+        return worker_.has_value() ? std::string_view(worker_->address) : Link::options().address;
+    }
+    bool handed_out() const noexcept override { return worker_.has_value(); }
     std::uint8_t* on_message_begin(std::size_t size) noexcept override;
     void on_message(std::uint8_t* data, std::size_t size) noexcept override;
 
+    void redirect(net::Bytes message) noexcept;
     void opened(net::Bytes message) noexcept;
     bool check_opened() noexcept;
     bool wants_shared_memory() const noexcept;
@@ -74,10 +83,19 @@ class Client final : public Link {
     static constexpr std::size_t max_frame_overhead = 64 << 10;  // everything of a frame's message but its pixels
 
     const dp_client_options options_;
-    const bool loopback_;
     const bool began_with_token_;
 
+    // Where the backend placed the session.
+    struct Worker {
+        net::Endpoint endpoint;
+        std::string address;
+        std::string ticket;
+    };
+
     // I/O thread.
+    bool loopback_ = false;         // of the present call
+    std::optional<Worker> worker_;  // for one attempt: every other begins at the backend's own address
+    bool sent_on_ = false;          // this call told where to go
     std::string token_;
     bool shared_memory_failed_ = false;
     bool opened_now_ = false;  // Opened has arrived on this call

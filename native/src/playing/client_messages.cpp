@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "clock.h"
+#include "link/address.h"
 #include "playing/client.h"
 #include "playing/world_copy.h"
 #include "text.h"
@@ -25,7 +26,7 @@ std::uint8_t* Client::on_message_begin(std::size_t size) noexcept {
                                   ? std::max(colour_bytes_ + depth_bytes_ + max_frame_overhead, max_opening_bytes)
                                   : max_opening_bytes;
     if (size > limit) {
-        give_verdict(broken_contract(Link::options().address, "a message is larger than a frame can be"));
+        give_verdict(broken_contract(address(), "a message is larger than a frame can be"));
         return nullptr;
     }
     if (arriving_ == nullptr) arriving_ = pool_.begin_filling();
@@ -43,6 +44,7 @@ void Client::on_message(std::uint8_t* data, std::size_t size) noexcept {
         return;
     }
     const auto kind = static_cast<wire::PlayResponseKind>(part.tag);
+    if (kind == wire::PlayResponseKind::redirect && !opened_now_) return redirect(part.bytes);
     if ((kind == wire::PlayResponseKind::opened) == opened_now_) {
         break_contract(opened_now_ ? "a second Opened" : "the first message is not Opened");
         return;
@@ -75,7 +77,32 @@ void Client::on_message(std::uint8_t* data, std::size_t size) noexcept {
 }
 
 void Client::break_contract(const char* what) noexcept {
-    break_off(*call(), broken_contract(Link::options().address, what));
+    break_off(*call(), broken_contract(address(), what));
+}
+
+// The session is played elsewhere: the next attempt goes there at once.
+void Client::redirect(net::Bytes message) noexcept try {
+    dreamport_v1_Redirect told;
+    if (!wire::decode_lenient(dreamport_v1_Redirect_fields, &told, message.data, message.size)) {
+        return break_contract("Redirect is not protobuf");
+    }
+    if (handed_out()) return break_contract("an address that was handed out hands out another");
+    Worker worker;
+    worker.endpoint = Link::options().endpoint;
+    worker.address = text_of(told.address);
+    worker.ticket = text_of(told.ticket);
+    if (worker.endpoint.server_name.empty()) worker.endpoint.server_name = worker.endpoint.host;
+    if (!parse_address(worker.address, worker.endpoint.host, worker.endpoint.port)) {
+        return break_contract("it hands out something that is no address");
+    }
+    if (!worker.endpoint.tls && !is_loopback(worker.endpoint.host)) {
+        return break_contract("it hands out an address on another machine without TLS");
+    }
+    worker_ = std::move(worker);
+    sent_on_ = true;
+    break_off(*call(), Diagnosis{}, true);
+} catch (...) {  // no memory
+    break_contract("the address that it hands out does not fit into memory");
 }
 
 void Client::opened(net::Bytes message) noexcept {
@@ -122,7 +149,7 @@ bool Client::open_ring() noexcept {
     token_ = text_of(opened_.resume_token);
     journal_.add_event(DP_EVENT_NOTICE, dreamport_v1_NoticeCode_NOTICE_CODE_NEGOTIATED, 0,
                        "The backend's shared memory cannot be opened from here; frames come inline.");
-    break_off(*call(), broken_contract(Link::options().address, "its shared memory cannot be opened"), true);
+    break_off(*call(), broken_contract(address(), "its shared memory cannot be opened"), true);
     return false;
 }
 

@@ -30,6 +30,8 @@ bool write_open(OpenMessage& out, const OpenWish& wish) noexcept {
     copy_text(message.world, text_of(options.world));
     copy_text(message.start, text_of(options.start));
     copy_text(message.resume_token, wish.resume_token);
+    copy_text(message.ticket, wish.ticket);
+    message.follows_redirect = true;
     message.has_seed = options.has_seed != 0;
     message.seed = options.seed;
     message.has_frame_size = options.width > 0 && options.height > 0;

@@ -18,6 +18,7 @@ using OpenMessage = wire::Buffer<1024>;
 struct OpenWish {
     const dp_client_options* options = nullptr;
     std::string_view resume_token;
+    std::string_view ticket;                           // that of a worker's address
     std::uint32_t transport = DP_TRANSPORT_INLINE;     // never AUTO
     std::uint32_t colour_format = DP_COLOUR_RAW_RGBA;  // never DEFAULT
 };

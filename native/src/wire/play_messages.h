@@ -31,7 +31,8 @@ enum class PlayResponseKind : std::uint32_t {
     saved = 3,
     loaded = 4,
     stats = 5,
-    notice = 6
+    notice = 6,
+    redirect = 7
 };
 
 // A message taken out of the one around it; the bytes stay where they are.
