@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from dreamport.errors import ExecutorError, PackError
 from dreamport.executors import Executor, available_executors, open_executor
+from dreamport.executors.gpu import Gpu
+from dreamport.executors.measuring import Measured, keep_measurements, kept_measurements
 from dreamport.executors.openvino import OpenVINOExecutor, compiled_cache_path
 from dreamport.generator import FrameControl, GeneratedFrame, Generator
 from dreamport.worlds import GRAPHS, TensorSpec, WorldPack, open_pack, signatures
@@ -161,6 +163,85 @@ class TestOpening:
             "sys.exit(any(name in sys.modules for name in ('torch', 'onnx')))"
         )
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class TestChoosingTheFastest:
+    """As on a machine with a GPU, with two executors of this machine as the candidates."""
+
+    @pytest.fixture(autouse=True)
+    def two_candidates(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr("dreamport.executors.candidates", lambda: ("torch", "openvino"))
+        monkeypatch.setattr("dreamport.executors.measuring.user_cache_dir", lambda *_, **__: str(tmp_path))
+
+    def test_auto_measures_once_says_so_and_takes_the_fastest(
+        self, tiny: WorldPack, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        executor = open_executor(tiny, threads=1, cache=False)
+        measured = kept_measurements(tiny)
+        assert measured is not None
+        assert {one.executor for one in measured} == {"torch", "openvino"}
+        times = {one.executor: one.frame_ms or 0.0 for one in measured}
+        assert min(times.values()) > 0.0
+        assert executor.name == min(times, key=times.__getitem__)
+        assert executor.fallback_reason is None
+        assert "measuring torch with world" in caplog.text
+        assert f"auto takes {executor.name}: {executor.name} {times[executor.name]:.1f} ms" in caplog.text
+        caplog.clear()
+        assert open_executor(tiny, threads=1, cache=False).name == executor.name
+        assert "measuring" not in caplog.text
+
+    @pytest.mark.parametrize(("slow", "fast"), [("torch", "openvino"), ("openvino", "torch")])
+    def test_auto_believes_what_was_measured(self, tiny: WorldPack, slow: str, fast: str) -> None:
+        keep_measurements(tiny, [Measured(slow, frame_ms=9.0), Measured(fast, frame_ms=3.0)])
+        assert open_executor(tiny, threads=1, cache=False).name == fast
+
+    def test_the_fastest_that_cannot_run_now_is_passed_over_and_named(self, tiny: WorldPack) -> None:
+        keep_measurements(tiny, [Measured("tensorrt", frame_ms=1.0), Measured("openvino", frame_ms=5.0)])
+        keep_measurements(tiny, [Measured("torch", frame_ms=6.0)])
+        executor = open_executor(tiny, threads=1, cache=False)
+        assert executor.name == "openvino"
+        assert "tensorrt was measured to be the fastest and cannot run now" in (
+            executor.fallback_reason or ""
+        )
+
+    def test_one_that_fails_is_part_of_the_measurement(self, stub: WorldPack) -> None:
+        """The stub world has no weights for torch."""
+        assert open_executor(stub, threads=1, cache=False).name == "openvino"
+        failed = next(one for one in kept_measurements(stub) or () if one.executor == "torch")
+        assert "no weights" in (failed.problem or "")
+
+    def test_another_driver_or_version_is_measured_anew(
+        self, tiny: WorldPack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keep_measurements(tiny, [Measured("openvino", frame_ms=5.0)])
+        assert kept_measurements(tiny) is not None
+        gpu = Gpu("GPU", (8, 9), "570.1", 1)
+        monkeypatch.setattr("dreamport.executors.measuring.find_gpu", lambda: gpu)
+        assert kept_measurements(tiny) is None
+
+
+class TestTorchCompiled:
+    def test_every_graph_compiles_without_a_break_and_gives_what_eager_gives(self, tiny: WorldPack) -> None:
+        """Captured as on a GPU; there the kernels come from inductor."""
+        pytest.importorskip("torch")
+        from dreamport.executors.torch import TorchExecutor
+
+        eager = TorchExecutor(tiny, 1, device="cpu")
+        compiled = TorchExecutor(tiny, 1, device="cpu", compiler="aot_eager")
+        for graph in signatures(tiny.manifest):
+            feeds = feeds_of(tiny, graph)
+            wanted = eager.run(graph, feeds)
+            for name, array in compiled.run(graph, feeds).items():
+                np.testing.assert_allclose(array, wanted[name], atol=1e-5, err_msg=f"{graph} {name}")
+
+    def test_asking_for_a_gpu_that_torch_does_not_see_says_why(self, tiny: WorldPack) -> None:
+        torch = pytest.importorskip("torch")
+        from dreamport.executors.torch import TorchExecutor
+
+        if torch.cuda.is_available():
+            pytest.skip("torch sees a GPU here")
+        with pytest.raises(ExecutorError, match=r"torch sees no NVIDIA GPU.*--executor openvino"):
+            TorchExecutor(tiny, device="cuda")
 
 
 class TestRunning:

@@ -146,7 +146,7 @@ def _measure(pack: WorldPack, executor: str) -> tuple[Measured, ...]:
 
 
 def _document(pack: WorldPack, files: list[EngineFile], measured: tuple[Measured, ...]) -> dict[str, object]:
-    from dreamport.executors.measure import fastest
+    from dreamport.executors.measuring import fastest
 
     order = fastest(measured)
     return {
@@ -159,7 +159,7 @@ def _document(pack: WorldPack, files: list[EngineFile], measured: tuple[Measured
 
 
 def _print(pack: WorldPack, files: list[EngineFile], measured: tuple[Measured, ...]) -> None:
-    from dreamport.executors.measure import fastest
+    from dreamport.executors.measuring import fastest
 
     out = console()
     if files:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from dreamport.errors import DreamportError, ExecutorError
 from dreamport.executors.base import Executor, GraphRunner
 from dreamport.executors.gpu import find_gpu
-from dreamport.executors.measure import (
+from dreamport.executors.measuring import (
     Measured,
     fastest,
     keep_measurements,

@@ -35,7 +35,7 @@ class GpuMachine:
 
 
 def this_machine() -> GpuMachine:
-    """The GPU of this machine and the TensorRT for it. Raises ``ExecutorError`` when one of them is missing."""
+    """This machine's GPU and the TensorRT for it. Raises ``ExecutorError`` when one of them is missing."""
     gpu = this_gpu()
     return GpuMachine(gpu, library_for(target_of(gpu)), CudaMemory)
 
