@@ -16,9 +16,17 @@ from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from dreamport.errors import PackError  # noqa: E402
-from dreamport.models.lingbot.checkpoint import find, load_module, read_config  # noqa: E402
+from dreamport.models.lingbot.checkpoint import (  # noqa: E402
+    check,
+    find,
+    load_transformer,
+    random_transformer,
+    read_config,
+)
+from dreamport.models.lingbot.checkpoint.loading import load_module  # noqa: E402
 from dreamport.models.lingbot.checkpoint.names import plain_name, transformer_name, vae_name  # noqa: E402
 from dreamport.models.lingbot.checkpoint.tensors import shapes, tensors  # noqa: E402
+from dreamport.models.lingbot.config import LINGBOT_TINY  # noqa: E402
 from lingbot_files import (  # noqa: E402
     Shapes,
     Sizes,
@@ -278,3 +286,40 @@ def test_a_vae_of_the_diffusers_port_has_the_original_names() -> None:
         "decoder.upsamples.3.resample.1.weight": "decoder.upsamples.3.resample.1.weight",
     }.items():
         assert vae_name(port) == original
+
+
+@pytest.mark.parametrize("layout", ["v2_14b", "flat", "diffusers"])
+def test_the_documented_tensors_are_exactly_those_of_the_transformer(layout: str, tmp_path: Path) -> None:
+    files = find(write_checkpoint(tmp_path / "checkpoint", layout))
+    transformer = load_transformer(files, read_config(files), "cpu", torch.float32)
+    wanted = random_tensors(transformer_shapes(SMALL))
+    assert all(torch.equal(wanted[name].float(), value) for name, value in transformer.state_dict().items())
+
+
+@pytest.mark.parametrize(("dim", "ffn", "layers", "count"), [(1536, 8960, 30, 1071), (5120, 13824, 40, 1421)])
+def test_the_public_sizes_have_as_many_tensors_and_parameters_as_their_files(
+    dim: int, ffn: int, layers: int, count: int
+) -> None:
+    shapes_of = transformer_shapes(Sizes(dim, ffn, layers, text_dim=4096))
+    assert len(shapes_of) == count
+    parameters = sum(torch.Size(shape).numel() for shape in shapes_of.values())
+    assert parameters / 1e9 == pytest.approx({30: 1.71, 40: 18.54}[layers], abs=0.01)
+
+
+def test_a_transformer_with_a_wrong_tensor_is_refused_by_name(tmp_path: Path) -> None:
+    wrong = transformer_shapes(SMALL) | {"blocks.1.cam_scale_layer.weight": (128, 64)}
+    del wrong["blocks.0.norm3.bias"]
+    files = find(write_checkpoint(tmp_path / "checkpoint", "flat", wrong))
+    with pytest.raises(PackError) as told:
+        check(files, read_config(files))
+    assert "1 tensor missing: blocks.0.norm3.bias" in str(told.value)
+    assert "blocks.1.cam_scale_layer.weight is [128, 64] and must be [128, 128]" in str(told.value)
+
+
+def test_random_weights_are_a_function_of_the_seed_and_keep_their_size() -> None:
+    config = replace(LINGBOT_TINY, layers=1)
+    first, again, other = (random_transformer(config, "cpu", torch.float32, seed) for seed in (1, 1, 2))
+    name = "blocks.0.ffn.0.weight"
+    assert torch.equal(first.state_dict()[name], again.state_dict()[name])
+    assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
+    assert first.state_dict()[name].std().item() == pytest.approx(config.dim**-0.5, rel=0.05)

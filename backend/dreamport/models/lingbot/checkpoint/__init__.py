@@ -1,7 +1,18 @@
 """LingBot-World checkpoints on disk: recognised, checked and loaded."""
 
 from dreamport.models.lingbot.checkpoint.layouts import LAYOUTS, CheckpointFiles, find
-from dreamport.models.lingbot.checkpoint.loading import load_module
+from dreamport.models.lingbot.checkpoint.parts import check, load_transformer
+from dreamport.models.lingbot.checkpoint.random_weights import random_module, random_transformer
 from dreamport.models.lingbot.checkpoint.sizes import config_of, read_config
 
-__all__ = ["LAYOUTS", "CheckpointFiles", "config_of", "find", "load_module", "read_config"]
+__all__ = [
+    "LAYOUTS",
+    "CheckpointFiles",
+    "check",
+    "config_of",
+    "find",
+    "load_transformer",
+    "random_module",
+    "random_transformer",
+    "read_config",
+]

@@ -22,6 +22,13 @@ def empty(build: Callable[[], M]) -> M:
         return build().requires_grad_(False).eval()
 
 
+def check_module(build: Callable[[], nn.Module], paths: Sequence[Path], what: str, rename: Rename) -> None:
+    """Compare the names and shapes of the tensors of ``paths`` with those of the module that ``build`` makes;
+    ``what`` names it in errors. Raises ``PackError`` with the missing, unexpected and misshapen tensors.
+    """
+    _require_fit(empty(build), paths, what, rename)
+
+
 def load_module(
     build: Callable[[], M],
     paths: Sequence[Path],
@@ -31,16 +38,18 @@ def load_module(
     dtype: torch.dtype | None,
 ) -> M:
     """The module that ``build`` makes with the tensors of ``paths``, each straight to ``device`` and
-    ``dtype`` (``None``: as stored).
-
-    All names and shapes are compared before the first tensor is read; ``what`` names the model in errors.
-    Raises ``PackError`` with the missing, unexpected and misshapen tensors.
+    ``dtype`` (``None``: as stored). Everything is compared before the first tensor is read, as
+    ``check_module`` does. Raises ``PackError``.
     """
     module = empty(build)
+    _require_fit(module, paths, what, rename)
+    return fill(module, dict(tensors(paths, rename, device, dtype)), what)
+
+
+def _require_fit(module: nn.Module, paths: Sequence[Path], what: str, rename: Rename) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     where = str(paths[0] if len(paths) == 1 else paths[0].parent)
     require_fit(shapes(paths, rename), wanted, what, where)
-    return fill(module, dict(tensors(paths, rename, device, dtype)), what)
 
 
 def fill(module: M, values: dict[str, Tensor], what: str) -> M:
