@@ -24,7 +24,7 @@ TEXT_ENCODER_PARAMETERS = 5_680_910_336
 """umT5-xxl's encoder: 256,384 words, 24 layers of width 4096, feed-forward 10,240."""
 TEXT_ENCODER_DIM = 4096
 DECODER_PARAMETERS = {"wan21": 73_300_000, "taehv": 9_900_000, "lighttae": 9_900_000}
-"""Parameters of the decoders: Wan2.1's own, and the tiny ones (madebyollin/taehv: 11.3 M with the encoder)."""
+"""Parameters: Wan2.1's own decoder, and the tiny ones (madebyollin/taehv: 11.3 M with the encoder)."""
 ENCODER_PARAMETERS = 53_600_000
 """Wan2.1's encoder; the start image goes through it, whatever decodes."""
 VAE_WIDTH = 96
@@ -39,29 +39,29 @@ class Sizes(Protocol):
     """The fields of ``models.lingbot.LingBotConfig`` that memory depends on."""
 
     @property
-    def dim(self) -> int: ...  # noqa: D102
+    def dim(self) -> int: ...
     @property
-    def ffn(self) -> int: ...  # noqa: D102
+    def ffn(self) -> int: ...
     @property
-    def layers(self) -> int: ...  # noqa: D102
+    def layers(self) -> int: ...
     @property
-    def in_channels(self) -> int: ...  # noqa: D102
+    def in_channels(self) -> int: ...
     @property
-    def out_channels(self) -> int: ...  # noqa: D102
+    def out_channels(self) -> int: ...
     @property
-    def patch(self) -> tuple[int, int, int]: ...  # noqa: D102
+    def patch(self) -> tuple[int, int, int]: ...
     @property
-    def text_tokens(self) -> int: ...  # noqa: D102
+    def text_tokens(self) -> int: ...
     @property
-    def text_dim(self) -> int: ...  # noqa: D102
+    def text_dim(self) -> int: ...
     @property
-    def freq_dim(self) -> int: ...  # noqa: D102
+    def freq_dim(self) -> int: ...
     @property
-    def camera_channels(self) -> int: ...  # noqa: D102
+    def camera_channels(self) -> int: ...
     @property
-    def window_frames(self) -> int: ...  # noqa: D102
+    def window_frames(self) -> int: ...
     @property
-    def chunk_latents(self) -> int: ...  # noqa: D102
+    def chunk_latents(self) -> int: ...
 
 
 @dataclass(frozen=True)
