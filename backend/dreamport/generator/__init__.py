@@ -2,7 +2,8 @@
 gRPC.
 """
 
+from dreamport.generator.chunks import ChunkGenerator
 from dreamport.generator.generator import Generator
 from dreamport.generator.types import FrameControl, GeneratedFrame, WorldGenerator
 
-__all__ = ["FrameControl", "GeneratedFrame", "Generator", "WorldGenerator"]
+__all__ = ["ChunkGenerator", "FrameControl", "GeneratedFrame", "Generator", "WorldGenerator"]

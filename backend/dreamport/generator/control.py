@@ -84,6 +84,7 @@ def _check_buttons(buttons: int, manifest: WorldManifest) -> None:
 
 def _check_look(look_deg: tuple[float, float], manifest: WorldManifest) -> None:
     look = manifest.controls.look
+    limit = look.max_deg_per_frame * manifest.chunk_frames
     if len(look_deg) != 2:
         raise ControlError("look_deg: must be yaw and pitch in degrees")
     for name, value, present in (("yaw", look_deg[0], look.yaw), ("pitch", look_deg[1], look.pitch)):
@@ -91,8 +92,9 @@ def _check_look(look_deg: tuple[float, float], manifest: WorldManifest) -> None:
             raise ControlError(f"look_deg.{name}: must be a finite number of degrees")
         if not present and value != 0.0:
             raise ControlError(f"look_deg.{name}: world {manifest.name} has no {name} axis; send 0")
-        if abs(value) > look.max_deg_per_frame + LOOK_TOLERANCE_DEG:
+        if abs(value) > limit + LOOK_TOLERANCE_DEG:
+            step = "frame" if manifest.chunk_frames == 1 else "chunk"
             raise ControlError(
-                f"look_deg.{name}: {value:.4g} degrees in one frame; send at most {look.max_deg_per_frame:g} "
-                "and the rest with the next frame"
+                f"look_deg.{name}: {value:.4g} degrees in one {step}; send at most {limit:g} and the rest with "
+                f"the next {step}"
             )

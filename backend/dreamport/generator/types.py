@@ -18,8 +18,8 @@ class FrameControl:
     ``buttons``: bit mask in the order of the manifest's buttons, held through the chunk. ``look_deg``: yaw
     (right positive) and pitch (down positive) turned during the chunk, in degrees. ``pose``: the camera's
     pose when it is given from outside; ``None`` lets the world move the camera. ``intrinsics``: ``None``
-    takes the world's own. ``prompt`` (words) and ``events`` (names of the manifest's) are said now and hold until
-    others are; ``None`` and empty leave what holds as it is.
+    takes the world's own. ``prompt`` (words) and ``events`` (names of the manifest's) are said now and hold
+    until others are; ``None`` and empty leave what holds as it is.
     """
 
     buttons: int = 0

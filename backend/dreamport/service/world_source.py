@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from numpy.typing import NDArray
-
 from dreamport.errors import WorldNotFoundError
-from dreamport.executors import Executor, GraphRunner, open_executor
-from dreamport.executors.base import FrameCache, KeepsCache
-from dreamport.generator import Generator
+from dreamport.executors import Executor, open_executor
+from dreamport.executors.chunks import ChunkExecutor
+from dreamport.generator import ChunkGenerator, Generator
 from dreamport.generator.types import WorldGenerator
+from dreamport.service.turns import ChunkTurnTaking, TurnTaking
 from dreamport.v1 import common_pb2, world_pb2
 from dreamport.worlds import Catalogue
-from dreamport.worlds.manifest import CacheShape, DepthRange
+from dreamport.worlds.manifest import DepthRange
 from dreamport.worlds.pack import WorldPack
 from dreamport.worlds.source import open_source
 
@@ -87,8 +85,13 @@ class CatalogueSource:
         ]
 
     def open(self, name: str) -> OpenWorld:
-        """Check the pack and load its graphs."""
+        """Check the pack and load its graphs, or its checkpoint's weights."""
         pack = self._catalogue.get(name)
+        if pack.manifest.checkpoint is not None:
+            from dreamport.executors import open_chunk_executor  # noqa: PLC0415
+
+            chunks = open_chunk_executor(pack, self._executor, self._threads, self._precision)
+            return CheckpointWorld(pack, chunks)
         return PackWorld(pack, open_executor(pack, self._executor, self._threads, self._precision))
 
 
@@ -112,26 +115,22 @@ class PackWorld:
         return Generator(self._pack, self._turns, seed, start)
 
 
-class TurnTaking:
-    """An executor that several sessions' threads use in turn, graph by graph: none waits for another's whole
-    frame.
-    """
+class CheckpointWorld:
+    """A pack that refers to a checkpoint, and the executor that all its sessions share."""
 
-    def __init__(self, executor: GraphRunner) -> None:
-        self._executor = executor
-        self._turn = threading.Lock()
+    def __init__(self, pack: WorldPack, executor: ChunkExecutor) -> None:
+        self._pack = pack
+        self._turns = ChunkTurnTaking(executor)
 
-    def run(self, graph: str, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """As the executor's own, one call at a time."""
-        with self._turn:
-            return self._executor.run(graph, feeds)
+    @property
+    def executor(self) -> ExecutorInfo:
+        """What runs it."""
+        runs = self._turns
+        return ExecutorInfo(runs.name, runs.device, runs.precision, runs.fallback_reason, runs.threads)
 
-    def attention_cache(self, shape: CacheShape) -> FrameCache | None:
-        """The executor's own, where it keeps caches in its memory."""
-        with self._turn:
-            if isinstance(self._executor, KeepsCache):
-                return self._executor.attention_cache(shape)
-        return None
+    def generator(self, seed: int, start: str) -> WorldGenerator:
+        """A generator on the shared executor, with a session's memory of its own."""
+        return ChunkGenerator(self._pack, self._turns, seed, start)
 
 
 def describe(pack: WorldPack) -> world_pb2.World:
