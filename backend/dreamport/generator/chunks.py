@@ -19,7 +19,7 @@ from dreamport.generator.prompts import MAX_PROMPT_CHARACTERS
 from dreamport.generator.schedule import noise
 from dreamport.generator.snapshot import SnapshotHeader, read_snapshot, write_snapshot
 from dreamport.generator.types import FrameControl, GeneratedFrame
-from dreamport.geometry import Intrinsics, Pose
+from dreamport.geometry import Pose
 from dreamport.worlds.arrays import ArraysError, take
 from dreamport.worlds.checkpoint import LATENT_FRAMES, Checkpoint
 from dreamport.worlds.manifest import WorldManifest
@@ -49,6 +49,9 @@ class ChunkGenerator:
         self._own_intrinsics = pack.manifest.camera.intrinsics()
         self._seed = seed & SEED_MASK
         self._start = pack.image_start(start)
+        self._words = self._start.prompt
+        self._track = CameraTrack(ORIGIN, np.eye(4))
+        self._index = 0
         self._noise: Float32 | None = None
         self._session = executor.session()
         try:
@@ -88,19 +91,15 @@ class ChunkGenerator:
         return 2 * BF16_BYTES * math.prod(self._manifest.cache.shape)
 
     def chunk(self, control: FrameControl) -> tuple[GeneratedFrame, ...]:
-        """Generate the next chunk: 16 frames, but 12 in the first, whose first latent frame is the start's own
-        picture. Raises ``ControlError`` or ``ExecutorError``; then the camera has not moved.
+        """Generate the next chunk: 16 frames, but 12 in the first, whose first latent frame is the start's
+        own picture. Raises ``ControlError`` or ``ExecutorError``; then the camera has not moved.
 
         A prompt holds from here on; an empty one goes back to the start's.
         """
         check_control(control, self._manifest)
         self._check_words(control)
-        if (
-            control.prompt is not None
-            and (words := control.prompt.strip() or self._start.prompt) != self._words
-        ):
-            self._session.prompt(words)
-            self._words = words
+        if control.prompt is not None:
+            self._tell(control.prompt.strip() or self._start.prompt)
         latents = self._checkpoint.chunk_latents
         first = self._index == 0
         count = LATENT_FRAMES * (latents - first)
@@ -189,6 +188,11 @@ class ChunkGenerator:
         self._track = CameraTrack(ORIGIN, np.eye(4))
         self._index = 0
         self._noise = None
+
+    def _tell(self, words: str) -> None:
+        if words != self._words:
+            self._session.prompt(words)
+            self._words = words
 
     def _next_noise(self) -> Float32:
         """``[steps, C, F, h, w]`` of the next chunk: pure noise, then what each further step adds."""

@@ -95,6 +95,6 @@ def _check_look(look_deg: tuple[float, float], manifest: WorldManifest) -> None:
         if abs(value) > limit + LOOK_TOLERANCE_DEG:
             step = "frame" if manifest.chunk_frames == 1 else "chunk"
             raise ControlError(
-                f"look_deg.{name}: {value:.4g} degrees in one {step}; send at most {limit:g} and the rest with "
-                f"the next {step}"
+                f"look_deg.{name}: {value:.4g} degrees in one {step}; send at most {limit:g} and the rest "
+                f"with the next {step}"
             )
