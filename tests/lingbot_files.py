@@ -72,7 +72,8 @@ def write_shards(
     """The tensors as ``STEM-0000N-of-0000M.safetensors``, with their index."""
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(tensors)
-    paths, where = [], {}
+    paths: list[Path] = []
+    where: dict[str, str] = {}
     for number in range(count):
         path = folder / f"{stem}-{number + 1:05d}-of-{count:05d}.safetensors"
         part = names[number::count]

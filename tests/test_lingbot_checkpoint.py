@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,7 +187,7 @@ def test_keys_and_sizes_are_read_from_the_shapes(tmp_path: Path) -> None:
     assert (config.camera_channels, config.dim, config.heads, config.layers) == (1792, 256, 2, 3)
 
 
-def load_two(*paths: Path, dtype: torch.dtype | None = None) -> Two:
+def load_two(*paths: Path, dtype: Any = None) -> Two:
     return load_module(Two, paths, "stand-in", plain_name, "cpu", dtype)
 
 

@@ -104,7 +104,7 @@ def test_a_cache_of_other_sizes_than_the_transformer_is_refused(pack: WorldPack)
 def test_the_largest_checkpoint_passes_though_its_cache_is_larger_than_any_small_world_s(
     tmp_path: Path,
 ) -> None:
-    large = {"dim": 5120, "ffn": 13824, "heads": 40, "layers": 40, "text_tokens": 512, "text_dim": 4096}
+    large: dict[str, Any] = {"dim": 5120, "ffn": 13824, "heads": 40, "layers": 40, "text_dim": 4096}
     pack = stub_checkpoint_world(tmp_path, 832, 464, **large)
     assert pack.manifest.cache.shape == (40, 40, 18 * 1508, 128)
 
