@@ -25,7 +25,8 @@ from starlette.websockets import WebSocket
 from dreamport.errors import DreamportError
 from dreamport.web.assets import load_assets
 from dreamport.web.guard import LOOPBACK_NAMES, Guard
-from dreamport.web.relay import Metadata, PlayRelay
+from dreamport.web.placed_call import Metadata, Workers, host_of, on_this_machine
+from dreamport.web.relay import PlayRelay
 from dreamport.web.unary import SERVICE, WorldRelay
 
 DEFAULT_WEB_PORT = 8060
@@ -55,9 +56,13 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with _channel(grpc_target, credentials) as channel:
-            app.state.play = PlayRelay(channel, metadata)
+            workers = Workers(lambda address: _worker_channel(address, grpc_target, credentials))
+            app.state.play = PlayRelay(channel, workers, metadata)
             app.state.worlds = WorldRelay(channel, metadata)
-            yield
+            try:
+                yield
+            finally:
+                await workers.close()
 
     async def play(websocket: WebSocket) -> None:
         relay: PlayRelay = websocket.app.state.play
@@ -90,12 +95,24 @@ def _application(lifespan: Lifespan[Starlette], routes: list[Route | WebSocketRo
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, hosts=LOOPBACK_NAMES)])
 
 
-def _channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
-    options = [
+def _worker_channel(
+    address: str, target: str, credentials: grpc.ChannelCredentials | None
+) -> grpc.aio.Channel | None:
+    """To a worker that ``target`` handed out: over TLS under that name, without TLS on this machine only."""
+    if credentials is None:
+        return _channel(address, None) if on_this_machine(address) else None
+    return _channel(address, credentials, ("grpc.ssl_target_name_override", host_of(target)))
+
+
+def _channel(
+    target: str, credentials: grpc.ChannelCredentials | None, *more: tuple[str, int | str]
+) -> grpc.aio.Channel:
+    options: list[tuple[str, int | str]] = [
         ("grpc.max_receive_message_length", FRAME_LIMIT_BYTES),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        *more,
     ]
     if credentials is None:
         return grpc.aio.insecure_channel(target, options)

@@ -1,7 +1,8 @@
 """The relay between the page and ``PlayService``: bytes in, the same bytes out.
 
 One WebSocket is one ``Play`` call. Each binary message is one protobuf message of ``proto/dreamport/v1``,
-which the relay does not parse: the page opens, steers and resumes a session exactly as an engine does.
+which the relay does not parse: the page opens, steers and resumes a session exactly as an engine does. Only
+where the session is, the relay finds out for it (``placed_call``).
 WebSockets have no trailers, so the call's end travels as Connect's end-of-stream message, JSON in one text
 message ``{"error": {"code": "resource_exhausted", "message": "..."}, "metadata": {...}}``
 (https://connectrpc.com/docs/protocol#streaming-rpcs), and then the socket closes with 4000 + the gRPC code.
@@ -21,14 +22,16 @@ import grpc.aio
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-PLAY_METHOD = "/dreamport.v1.PlayService/Play"
+from dreamport.web.placed_call import Metadata, PlacedCall, PlayCall, Workers
+
 CLOSE_BASE = 4000
 UNSUPPORTED_DATA = 1003
 GOODBYE_S = 2.0
 RELAYED_METADATA = ("grpc-retry-pushback-ms",)
-
-Metadata = tuple[tuple[str, str], ...]
-PlayCall = grpc.aio.StreamStreamCall[bytes, bytes]
+LOST_WORKER = (
+    "The worker that plays this session is lost. It goes on by itself on another one, from its last "
+    "snapshot, some seconds back."
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -36,11 +39,15 @@ _log = structlog.get_logger(__name__)
 class PlayRelay:
     """Relays WebSockets to one ``PlayService``, ``limit`` of them at a time.
 
-    ``metadata`` goes with every call (a token, where the service asks for one).
+    ``metadata`` goes with every call (a token, where the service asks for one). ``workers``: the channels to
+    those that the service hands out.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, metadata: Metadata = (), limit: int = 32) -> None:
-        self._play: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(PLAY_METHOD)
+    def __init__(
+        self, channel: grpc.aio.Channel, workers: Workers, metadata: Metadata = (), limit: int = 32
+    ) -> None:
+        self._channel = channel
+        self._workers = workers
         self._metadata = metadata
         self._limit = limit
         self._open = 0
@@ -63,7 +70,7 @@ class PlayRelay:
             self._open -= 1
 
     async def _relay(self, websocket: WebSocket) -> None:
-        call: PlayCall = self._play(metadata=self._metadata)
+        call = PlacedCall(self._channel, self._workers, self._metadata)
         upstream = asyncio.create_task(_forward_controls(websocket, call))
         downstream = asyncio.create_task(_forward_frames(websocket, call))
         try:
@@ -84,7 +91,7 @@ def connect_code(code: grpc.StatusCode) -> str:
     return "canceled" if code == grpc.StatusCode.CANCELLED else code.name.lower()
 
 
-async def _forward_controls(websocket: WebSocket, call: PlayCall) -> None:
+async def _forward_controls(websocket: WebSocket, call: PlacedCall) -> None:
     """Page -> service, until the page is gone; then the call is half-closed."""
     while True:
         message = await websocket.receive()
@@ -101,7 +108,7 @@ async def _forward_controls(websocket: WebSocket, call: PlayCall) -> None:
         return
 
 
-async def _forward_frames(websocket: WebSocket, call: PlayCall) -> None:
+async def _forward_frames(websocket: WebSocket, call: PlacedCall) -> None:
     """Service -> page, until the call ends; what comes after the page is gone is dropped."""
     gone = False
     while True:
@@ -109,7 +116,7 @@ async def _forward_frames(websocket: WebSocket, call: PlayCall) -> None:
             message = await call.read()
         except grpc.aio.AioRpcError:
             return
-        if not isinstance(message, bytes):  # grpc.aio.EOF
+        if message is None:
             return
         if not gone:
             try:
@@ -118,13 +125,19 @@ async def _forward_frames(websocket: WebSocket, call: PlayCall) -> None:
                 gone = True
 
 
-async def _report_end(websocket: WebSocket, call: PlayCall) -> None:
+async def _report_end(websocket: WebSocket, placed: PlacedCall) -> None:
+    if placed.trouble:
+        await _end(websocket, grpc.StatusCode.FAILED_PRECONDITION, placed.trouble, {})
+        return
+    call = placed.call
     code, details = await call.code(), await call.details()
     metadata = {}
     for key, value in await call.trailing_metadata() or ():
         if key in RELAYED_METADATA:
             metadata[key] = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-    if code == grpc.StatusCode.UNAVAILABLE and not await _reached(call):
+    if code == grpc.StatusCode.UNAVAILABLE and placed.lost:
+        details = LOST_WORKER
+    elif code == grpc.StatusCode.UNAVAILABLE and not await _reached(call):
         details = "The Dreamport backend does not answer. Start it again with `dreamport play`, then reload."
     await _end(websocket, code, details or "", metadata)
 

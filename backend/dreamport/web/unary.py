@@ -12,7 +12,8 @@ import grpc.aio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from dreamport.web.relay import Metadata, connect_code
+from dreamport.web.placed_call import Metadata
+from dreamport.web.relay import connect_code
 
 SERVICE = "dreamport.v1.WorldService"
 METHODS = ("ListWorlds", "GetWorld")
