@@ -77,6 +77,11 @@ class StubMemory:
     def wait(self) -> None:
         """All is done at once."""
 
+    @property
+    def in_use(self) -> int:
+        """Bytes that are allocated now."""
+        return sum(self._sizes.values())
+
     def array(self, address: int, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """The memory there as an array."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ class TorchExecutor:
     a GPU ``bf16`` or ``f16`` for the networks (``auto`` there: bf16 from Ampere on); ``motion``,
     ``reproject`` and ``text`` are always in float32. ``device``: a torch device, ``auto`` for the GPU where
     there is one. ``compiler``: the backend of ``torch.compile``, ``None`` for eager, ``auto`` compiles on a
-    GPU. Compiling takes up to a minute and is done here, not in the first frame. Raises ``ExecutorError`` or
-    ``PackError``.
+    GPU. Compiling takes up to a minute and is done here, not in the first frame. ``graphs``: the only ones to
+    load. Raises ``ExecutorError`` or ``PackError``.
     """
 
     name = "torch"
@@ -53,6 +53,7 @@ class TorchExecutor:
         fallback_reason: str | None = None,
         device: str = "auto",
         compiler: str | None = "auto",
+        graphs: Collection[str] | None = None,
     ) -> None:
         self._device = torch.device(_device(device))
         on_gpu = self._device.type == "cuda"
@@ -65,7 +66,11 @@ class TorchExecutor:
         self.threads = torch.get_num_threads()
         self.fallback_reason = fallback_reason
         self._compiler = (COMPILER if on_gpu else None) if compiler == "auto" else compiler
-        self._signatures = signatures(pack.manifest)
+        self._signatures = {
+            graph: signature
+            for graph, signature in signatures(pack.manifest).items()
+            if graphs is None or graph in graphs
+        }
         self._graphs: dict[str, Any] = {}
         with tempfile.TemporaryDirectory(prefix="dreamport-") as folder:
             for graph in self._signatures:

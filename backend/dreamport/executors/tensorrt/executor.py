@@ -1,14 +1,17 @@
-"""The TensorRT executor: a pack's networks on an NVIDIA GPU, its places and words on the CPU."""
+"""The TensorRT executor: a pack's networks as engines on an NVIDIA GPU, places and words in float32 beside
+them.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from dreamport.errors import ExecutorError
-from dreamport.executors.base import EXACT_GRAPHS, Array, FrameCache
+from dreamport.executors.base import EXACT_GRAPHS, Array, Executor, FrameCache
 from dreamport.executors.gpu import Gpu, this_gpu
 from dreamport.executors.openvino import OpenVINOExecutor, compiled_cache_path
 from dreamport.executors.tensorrt.cache import GpuCache
@@ -21,6 +24,11 @@ from dreamport.executors.tensorrt.targets import target_of
 from dreamport.worlds.contract import signatures
 from dreamport.worlds.manifest import CacheShape
 from dreamport.worlds.pack import WorldPack
+
+ON_GPU_BY_TORCH = ("reproject",)
+"""Graphs without an engine that are worth the GPU: TensorRT has no scatter that keeps the nearest point, and
+a CPU takes longer over it than a GPU over the whole frame.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +49,8 @@ def this_machine() -> GpuMachine:
 
 
 class TensorRTExecutor:
-    """A pack's engines on this machine's GPU; ``motion``, ``reproject`` and ``text`` run in float32 by
-    OpenVINO.
+    """A pack's engines on this machine's GPU; ``motion`` and ``text`` run in float32 by OpenVINO, and
+    so does ``reproject`` where torch has no GPU to run it on.
 
     ``threads``: OpenVINO's. ``precision``: ``auto`` (``f16``), ``f16`` or ``f32``. ``store``: where engines
     are, the user's cache by default. ``build``: make what the store lacks, which is said in the log;
@@ -96,15 +104,15 @@ class TensorRTExecutor:
                 store.kernels_path(key, gpu),
             )
             self._fresh.add(graph)
-        exact = [graph for graph in known if graph in EXACT_GRAPHS]
-        self._places = OpenVINOExecutor(pack, threads, "f32", compiled_cache_path(pack), graphs=exact)
-        self.threads = self._places.threads
+        self._places = _places(pack, threads)
+        self.threads = self._places["openvino"].threads
 
     def run(self, graph: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """See ``GraphRunner.run``; keys and values stay on the GPU (see ``DeviceArray``)."""
         engine = self._engines.get(graph)
         if engine is None:
-            return self._places.run(graph, feeds)
+            other = "torch" if "torch" in self._places and graph in ON_GPU_BY_TORCH else "openvino"
+            return self._places[other].run(graph, feeds)
         outputs = engine.run(feeds)
         if graph in self._fresh:
             self._fresh.remove(graph)
@@ -118,7 +126,23 @@ class TensorRTExecutor:
     def close(self) -> None:
         """Drop the engines and their memory."""
         self._engines.clear()
-        self._places.close()
+        for executor in self._places.values():
+            executor.close()
+
+
+def _places(pack: WorldPack, threads: int | None) -> dict[str, Executor]:
+    """What runs the graphs that have no engine, in float32."""
+    exact = [graph for graph in signatures(pack.manifest) if graph in EXACT_GRAPHS]
+    here = [graph for graph in exact if graph in ON_GPU_BY_TORCH]
+    found: dict[str, Executor] = {}
+    if here and find_spec("torch") is not None:
+        from dreamport.executors.torch import TorchExecutor, sees_gpu  # noqa: PLC0415
+
+        if sees_gpu():
+            found["torch"] = TorchExecutor(pack, precision="f32", device="cuda", graphs=here)
+            exact = [graph for graph in exact if graph not in here]
+    kept = compiled_cache_path(pack)
+    return {**found, "openvino": OpenVINOExecutor(pack, threads, "f32", kept, graphs=exact)}
 
 
 def _found(store: EngineStore, key: Any) -> bytes:
