@@ -47,6 +47,6 @@ def angles(place: Tensor, rows: int, columns: int, head_dim: int) -> tuple[Tenso
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """``x [B, tokens, heads, head_dim]`` with neighbouring numbers turned as pairs, in float32, given in
     ``x``'s type. ``cosine``, ``sine [tokens, head_dim / 2]``."""
-    even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    even, odd = x.float().reshape(*x.shape[:-1], -1, 2).unbind(-1)
     c, s = cosine[:, None], sine[:, None]
     return torch.stack([even * c - odd * s, even * s + odd * c], dim=-1).flatten(-2).to(x.dtype)

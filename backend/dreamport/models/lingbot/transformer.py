@@ -62,8 +62,8 @@ class Head(nn.Module):
 
 
 class LingBotTransformer(nn.Module):
-    """``attend`` and ``attend_text`` may be replaced by another kernel; ``exchange`` is set by who computes one
-    chunk on several processes. Text and camera tokens are given whole even then.
+    """``attend`` and ``attend_text`` may be replaced by another kernel; ``exchange`` is set by who computes
+    one chunk on several processes. Text and camera tokens are given whole even then.
     """
 
     attend: Attend
