@@ -51,7 +51,7 @@ class Gateway:
         self.port = 0
         self.posts = [Post(number) for number in range(cluster.count)]
         self._cluster = cluster
-        self._roll = Roll()
+        self.roll = Roll()
         self._staffing: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -74,7 +74,7 @@ class Gateway:
 
     def status(self) -> ServerStatus:
         """What all workers do now."""
-        placements = list(self._roll)
+        placements = list(self.roll)
         executors: dict[str, ExecutorInfo] = {}
         for post in self.posts:
             if post.greeting is not None:
@@ -121,19 +121,19 @@ class Gateway:
         ticket = secrets.token_urlsafe(32)
         refusals: list[Refused] = []
         for post, worker in self._by_room(world):
-            placement = self._roll.place(ticket, world, post, _now_s())
+            placement = self.roll.place(ticket, world, post, _now_s())
             try:
                 refused = await worker.reserve(ticket, world)
             except WorkerLostError as error:
                 refused = Refused("UNAVAILABLE", str(error))
             if refused is None:
                 return play_pb2.Redirect(address=post.address, ticket=ticket)
-            self._roll.remove(placement)
+            self.roll.remove(placement)
             refusals.append(refused)
         raise self._no_room(refusals)
 
     async def _find(self, token: str) -> play_pb2.Redirect:
-        placement = self._roll.find(token)
+        placement = self.roll.find(token)
         if placement is None:
             raise Refusal(
                 grpc.StatusCode.NOT_FOUND,
@@ -144,7 +144,7 @@ class Gateway:
         if placement.post is not None:
             return play_pb2.Redirect(address=placement.post.address)
         if placement.kept is None:
-            self._roll.remove(placement)
+            self.roll.remove(placement)
             raise Refusal(
                 grpc.StatusCode.NOT_FOUND,
                 "open.resume_token: the worker that played this session was lost, and no snapshot of it can "
@@ -160,7 +160,7 @@ class Gateway:
     def _by_room(self, world: str) -> list[tuple[Post, WorkerHandle]]:
         """Workers that have this world, those with the fewest sessions first."""
         has_world = [
-            (len(self._roll.at(post)), post.number, post, post.worker)
+            (len(self.roll.at(post)), post.number, post, post.worker)
             for post in self.posts
             if post.worker is not None and post.greeting is not None and _has(post.greeting.worlds, world)
         ]
@@ -170,7 +170,7 @@ class Gateway:
         for refused in refusals:
             if not refused.full:
                 return refused.refusal()
-        playing = sum(1 for placement in self._roll if placement.post is not None)
+        playing = sum(1 for placement in self.roll if placement.post is not None)
         starting = sum(1 for post in self.posts if post.worker is None)
         again = f"Try again in {RETRY_AFTER_MS // 1000} seconds"
         if starting == len(self.posts):
@@ -243,7 +243,7 @@ class Gateway:
                 if not self._closing:
                     post.worker = post.greeting = None
                     post.fps = 0.0
-            gone = self._roll.lose(post, _now_s())
+            gone = self.roll.lose(post, _now_s())
             post.lost += 1
             _log.error("worker lost", worker=post.number, sessions=len(gone), reason=why)
             await worker.stop(0.0)
@@ -255,9 +255,9 @@ class Gateway:
         try:
             while True:
                 asked_s = _now_s()
-                report = await asyncio.wait_for(worker.report(self._roll.known(post)), REPORT_TIMEOUT_S)
-                self._roll.note(post, report, asked_s)
-                self._roll.forget_before(_now_s() - self.options.grace_s)
+                report = await asyncio.wait_for(worker.report(self.roll.known(post)), REPORT_TIMEOUT_S)
+                self.roll.note(post, report, asked_s)
+                self.roll.forget_before(_now_s() - self.options.grace_s)
                 done, _ = await asyncio.wait((gone,), timeout=REPORT_INTERVAL_S)
                 if done:
                     return gone.result()
@@ -271,7 +271,7 @@ class Gateway:
 
     async def _rehome_lost(self) -> None:
         """Let sessions that were played go on before new ones take their places."""
-        for placement in self._roll.lost():
+        for placement in self.roll.lost():
             if placement.playing:
                 await self._rehome(placement)
 
@@ -286,7 +286,7 @@ class Gateway:
                 except WorkerLostError:
                     continue
                 if refused is None:
-                    self._roll.moved(placement, post, _now_s())
+                    self.roll.moved(placement, post, _now_s())
                     return
                 if not refused.full:
                     _log.error("session cannot go on", worker=post.number, error=refused.message)
