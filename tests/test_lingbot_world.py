@@ -158,9 +158,20 @@ def rewritten(pack: WorldPack, path: str) -> WorldPack:
     return write_pack(pack.path, manifest)
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "model.safetensors", "../../secret.pth", "/dev/zero"])
-def test_a_record_from_a_stranger_opens_nothing_but_weight_files(pack: WorldPack, path: str) -> None:
-    with pytest.raises(PackError, match=r"worlds add lingbot|never opened"):
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/etc/passwd", "bytes and had"),
+        ("/dev/zero", "is missing"),
+        ("checkpoint/model.safetensors", "no absolute path"),
+        ("../../secret.pth", "no absolute path"),
+    ],
+)
+def test_a_record_from_a_stranger_opens_nothing_but_weight_files(
+    pack: WorldPack, path: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pack.path.parent)
+    with pytest.raises(PackError, match=message):
         rewritten(pack, path)
 
 
