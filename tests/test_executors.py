@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dreamport.errors import ExecutorError, PackError
-from dreamport.executors import Executor, available_executors, open_executor
+from dreamport.executors import Executor, auto_reason, available_executors, open_executor
 from dreamport.executors.gpu import Gpu
 from dreamport.executors.measuring import Measured, keep_measurements, kept_measurements
 from dreamport.executors.openvino import OpenVINOExecutor, compiled_cache_path
@@ -186,6 +186,7 @@ class TestChoosingTheFastest:
         assert executor.fallback_reason is None
         assert "measuring torch with world" in caplog.text
         assert f"auto takes {executor.name}: {executor.name} {times[executor.name]:.1f} ms" in caplog.text
+        assert auto_reason(tiny).startswith(f"the fastest measured with this world: {executor.name} ")
         caplog.clear()
         assert open_executor(tiny, threads=1, cache=False).name == executor.name
         assert "measuring" not in caplog.text

@@ -29,6 +29,8 @@ VERSIONED_PACKAGES = (
     "torch",
     "transformers",
     "safetensors",
+    "tensorrt_rtx",
+    "tensorrt",
     "vizdoom",
 )
 """Packages whose version a report names; an optional one that is absent shows as ``None``."""

@@ -46,7 +46,7 @@ def play(
     ] = 0.0,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds played first and not measured.")] = 3.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the world's noise.")] = 0,
-    executor: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+    executor: Annotated[str, typer.Option(help="auto, openvino, torch or tensorrt.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
     transport: Annotated[
         TransportName, typer.Option(help="How pixels travel.")

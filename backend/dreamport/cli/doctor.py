@@ -25,7 +25,7 @@ def doctor(
     from dreamport import diagnostics
     from dreamport.diagnostics import ExecutorReport, PortReport, WorldReport, port_is_free
     from dreamport.errors import DreamportError, PackError
-    from dreamport.executors import available_executors, open_executor
+    from dreamport.executors import auto_reason, available_executors, open_executor
     from dreamport.service.options import DEFAULT_PORT
     from dreamport.web import DEFAULT_WEB_PORT
     from dreamport.worlds import Catalogue, open_pack
@@ -48,9 +48,10 @@ def doctor(
         ]
         if not usable:
             raise PackError("there is no usable world of graphs to try an executor with")
-        executor = open_executor(open_pack(usable[0]))
+        pack = open_pack(usable[0])
+        executor = open_executor(pack)
         try:
-            why = executor.fallback_reason or "preferred, and it loads the world"
+            why = executor.fallback_reason or auto_reason(pack)
             return (
                 executor.name,
                 f"{why}; {executor.device}, {executor.precision}, {executor.threads} threads",

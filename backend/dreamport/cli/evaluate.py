@@ -31,7 +31,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for results.json, report.html, card.md and contact_sheet.jpg.")
     ] = None,
-    executor: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+    executor: Annotated[str, typer.Option(help="auto, openvino, torch or tensorrt.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the world's noise.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

@@ -29,7 +29,7 @@ def play(
     ] = 0.0,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the world's noise.")] = None,
     start: Annotated[str, typer.Option(help="Where to begin: a start of the world.")] = "",
-    executor: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+    executor: Annotated[str, typer.Option(help="auto, openvino, torch or tensorrt.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")

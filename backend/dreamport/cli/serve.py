@@ -30,7 +30,7 @@ def serve(
     worlds: Annotated[
         list[Path] | None, typer.Option(help="A pack, or a folder of packs; may be repeated.")
     ] = None,
-    executor: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+    executor: Annotated[str, typer.Option(help="auto, openvino, torch or tensorrt.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
     max_sessions: Annotated[
         int | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from dreamport.errors import DreamportError, ExecutorError
@@ -23,6 +24,7 @@ __all__ = [
     "Executor",
     "GraphRunner",
     "Measured",
+    "auto_reason",
     "available_executors",
     "candidates",
     "measure_executors",
@@ -90,6 +92,14 @@ def open_executor(
         return _open(pack, "torch", threads, "f32", cache, reason)
 
 
+def auto_reason(pack: WorldPack) -> str:
+    """Why ``auto`` takes what it takes for this world, in words; measures nothing."""
+    measured = kept_measurements(pack) if candidates() != ("openvino",) else None
+    if not measured:
+        return "preferred, and it loads the world"
+    return f"the fastest measured with this world: {_in_words(measured)}"
+
+
 def measure_executors(
     pack: WorldPack, names: tuple[str, ...] | None = None, threads: int | None = None
 ) -> tuple[Measured, ...]:
@@ -111,7 +121,7 @@ def _open_fastest(
     if {one.executor for one in measured} < set(choice):
         measured = measure_executors(pack, choice, threads)
     order = fastest(measured)
-    said = ", ".join(one.in_words() for one in (*order, *(one for one in measured if one not in order)))
+    said = _in_words(measured)
     reason: str | None = None
     for one in order:
         try:
@@ -123,6 +133,12 @@ def _open_fastest(
         _log.warning("auto takes %s: %s", one.executor, said)
         return executor
     raise ExecutorError(f"no executor can play world {pack.manifest.name} here: {reason or said}")
+
+
+def _in_words(measured: Sequence[Measured]) -> str:
+    """The fastest first, those that cannot run last."""
+    order = fastest(measured)
+    return ", ".join(one.in_words() for one in (*order, *(one for one in measured if one not in order)))
 
 
 def _open(

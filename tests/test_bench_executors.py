@@ -1,0 +1,62 @@
+"""The benchmark of executors runs on a machine without a GPU, says what cannot run there, and goes on where
+it was.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dreamport.executors.gpu import find_gpu
+from dreamport.worlds import open_pack
+
+SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "gpu" / "executors.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> dict[str, Any]:
+    return runpy.run_path(str(SCRIPT))
+
+
+def test_measures_what_runs_here_and_says_why_the_rest_does_not(
+    script: dict[str, Any], tiny_pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results" / "executors.json"
+    arguments = ["--world", str(tiny_pack), "--frames", "3", "--json", str(out)]
+    script["main"]([*arguments, "--only", "openvino"])
+    document = json.loads(out.read_text())
+    pack = open_pack(tiny_pack)
+    assert (document["world"], document["digest"]) == (pack.manifest.name, pack.digest)
+    assert document["circumstances"]["openvino"]
+    (row,) = document["rows"]
+    assert document["fastest"] == row["row"] == "openvino, CPU"
+    assert row["problem"] is None
+    assert 0 < row["frame_ms"]["p50"] <= row["frame_ms"]["p99"]
+    assert set(row["graphs_ms"]) == {"encode", "reproject", "denoise", "decode", "motion"}
+    assert min(row["cold_start_s"], row["warm_start_s"]) > 0
+    if isinstance(find_gpu(), str):
+        capsys.readouterr()
+        script["main"]([*arguments, "--only", "tensorrt, f16"])
+        kept, other = json.loads(out.read_text())["rows"]
+        assert kept == row, "a row that was measured is not measured again"
+        assert "NVIDIA" in other["problem"] or "TensorRT" in other["problem"]
+        assert "| tensorrt, f16 | cannot run:" in capsys.readouterr().out
+
+
+def test_rows_of_another_world_or_machine_are_measured_anew(
+    script: dict[str, Any], tiny_pack: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "executors.json"
+    result = script["Result"]("openvino, CPU", frame_ms={"p50": 1.0})
+    digest = open_pack(tiny_pack).digest
+    out.write_text(json.dumps(script["report"]("tiny", digest, [result])))
+    assert list(script["kept_rows"](out, digest)) == ["openvino, CPU"]
+    assert script["kept_rows"](out, "another") == {}
+    document = json.loads(out.read_text())
+    document["circumstances"]["driver"] = "another"
+    out.write_text(json.dumps(document))
+    assert script["kept_rows"](out, digest) == {}
