@@ -500,4 +500,6 @@ class TestGeneratorOnOpenVINO:
         for a, b in zip(play(Generator(tiny, tiny_openvino, 3), walk(4)), reference, strict=True):
             np.testing.assert_allclose(a.pose.matrix(), b.pose.matrix(), atol=1e-4)
             assert np.abs(a.colour.astype(int) - b.colour.astype(int)).mean() < 0.5
+            assert a.depth is not None
+            assert b.depth is not None
             assert np.median(np.abs(a.depth - b.depth) / b.depth) < 5e-3
