@@ -61,6 +61,13 @@ def test_a_card_that_is_too_small_is_told_what_is_missing() -> None:
     assert "more memory" in large.way and "cannot be played" in large.speed
 
 
+def test_a_card_that_is_too_old_is_told_so_however_large_it_is() -> None:
+    old = Gpu("NVIDIA TITAN RTX", (7, 5), "580.1", 240 * 10**9)
+    small, large = verdicts(old)
+    assert not small.fits and not large.fits
+    assert "too old (compute capability 7.5); use 8.0 or later" in small.way
+
+
 def test_without_a_card_main_memory_decides_and_nobody_is_promised_real_time() -> None:
     small, large = verdicts(None)
     assert small.fits and "far from real time" in small.speed and small.device == "processor"

@@ -37,6 +37,8 @@ KNOWN_SIZES: dict[str, LingBotSizes] = {
     )
 }
 """The public checkpoints of the causal transformer (arXiv 2601.20540, 2607.07534)."""
+MIN_CAPABILITY = (8, 0)
+"""Cards before NVIDIA's Ampere (RTX 30, A100) do not multiply in bf16."""
 USUAL_FRAME = (832, 464)
 FRAME_RATE = 16.0
 PASSES = 5
@@ -121,7 +123,7 @@ def lingbot_fit(
             speed=slow if fits else "cannot be played here",
             source=f"{teraflops:,.1f} TFLOP a chunk",
         )
-    for way, told in WAYS:
+    for way, told in WAYS if gpu.capability >= MIN_CAPABILITY else ():
         if needs[way] <= gpu.memory_bytes:
             speed, source = expected_speed(world, sizes, frame, gpu.name)
             if way == "offload":
@@ -137,12 +139,16 @@ def lingbot_fit(
                 speed=speed,
                 source=source,
             )
+    advice = "use a card with more memory, or a smaller --size when the world is added"
+    if gpu.capability < MIN_CAPABILITY:
+        major, minor = gpu.capability
+        advice = f"the card is too old (compute capability {major}.{minor}); use 8.0 or later"
     return Fit(
         world=world,
         size=size,
         device=gpu.name,
         fits=False,
-        way="use a card with more memory, or a smaller --size when the world is added",
+        way=advice,
         needs_gb=min(needs.values()) / 1e9,
         has_gb=gpu.memory_bytes / 1e9,
         speed="cannot be played here",
