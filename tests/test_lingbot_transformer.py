@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 from torch.fx import GraphModule  # noqa: E402
 
+import requires  # noqa: E402
 from dreamport.models.lingbot import attention, rope  # noqa: E402
 from dreamport.models.lingbot.cache import History, KVCache, rotated  # noqa: E402
 from dreamport.models.lingbot.checkpoint.names import transformer_name  # noqa: E402
@@ -22,6 +23,7 @@ from dreamport.models.lingbot.config import (  # noqa: E402
     LINGBOT_TINY,
     LingBotConfig,
 )
+from dreamport.models.lingbot.export import StepGraph, step_graph, step_inputs  # noqa: E402
 from dreamport.models.lingbot.schedule import add_noise, denoised  # noqa: E402
 from dreamport.models.lingbot.transformer import ChunkOutput, LingBotTransformer, TextKeys  # noqa: E402
 
@@ -303,7 +305,8 @@ def test_the_public_sizes_have_the_documented_tensors(
 
 
 def test_without_camera_a_chunk_is_that_of_wan_as_diffusers_computes_it() -> None:
-    diffusers = pytest.importorskip("diffusers", reason="the peer of this test is diffusers' Wan model")
+    requires.package("diffusers", extra="diffusers")
+    diffusers = pytest.importorskip("diffusers")
     config = replace(LINGBOT_TINY, text_tokens=16)
     peer = diffusers.WanTransformer3DModel(
         patch_size=config.patch,
@@ -358,3 +361,20 @@ def test_denoising_inverts_adding_noise() -> None:
     for sigma in (1.0, 0.9375, 0.625):
         again = denoised(add_noise(clean, noise, sigma), noise - clean, sigma)
         assert torch.allclose(again, clean, atol=1e-5)
+
+
+@pytest.mark.parametrize("history", [0, 14])
+def test_a_pass_exported_as_onnx_gives_the_same_in_another_runtime(history: int) -> None:
+    requires.package("onnxscript", extra="dev")
+    openvino = pytest.importorskip("openvino")
+    model = random_model(replace(LINGBOT_TINY, text_tokens=16))
+    inputs = step_inputs(model, HEIGHT, WIDTH, history)
+    runtime = openvino.Core()
+    graph = runtime.compile_model(
+        runtime.read_model(step_graph(model, HEIGHT, WIDTH, history)),
+        "CPU",
+        {"INFERENCE_PRECISION_HINT": "f32"},
+    )
+    made = graph({name: value.numpy() for name, value in inputs.items()})
+    for name, expected in zip(("velocity", "k", "v"), StepGraph(model)(**inputs), strict=True):
+        assert (torch.from_numpy(made[name]) - expected).abs().max() < 1e-4
