@@ -7,16 +7,20 @@ always uses the same slot: its tensors never move, only what is in them changes,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dreamport.errors import ExecutorError
+
 ALIGNMENT = 256
 """Bytes; what the fastest copies and kernels want a tensor to begin at."""
 SLOTS = 2
+ENTRIES = ("steer", "cross_attn.keys", "cross_attn.values")
+"""Methods of a LingBot block that are called besides its ``forward``."""
 
 
 @dataclass(frozen=True)
@@ -36,83 +40,101 @@ class _Place:
 class BlockOffload:
     """Streams ``blocks[resident:]`` through two slots on ``device``; the first ``resident`` stay on it.
 
-    The blocks must have the same layout and be run in order, pass after pass; they may come with their
-    weights in main memory (best: nothing larger than the slots is then ever on the device). Their parameters
-    become views of the slots: they no longer hold a block's weights except while it runs. Compile blocks one
-    by one by replacing their ``forward``, so that the copying stays outside.
+    The blocks must have the same layout; they may come with their weights in main memory (best: nothing
+    larger than the slots is then ever on the device). Their tensors become views of the slots: they hold a
+    block's weights only while it runs. ``entries``: methods besides ``forward`` that need the weights; what
+    runs in order, block after block, through ``forward`` is fetched ahead. Compile blocks one by one by
+    replacing their ``forward``, so that the copying stays outside. Raises ``ExecutorError``.
     """
 
-    def __init__(self, blocks: Sequence[nn.Module], device: torch.device, resident: int = 0) -> None:
+    def __init__(
+        self,
+        blocks: Sequence[nn.Module],
+        device: torch.device,
+        resident: int = 0,
+        entries: Sequence[str] = ENTRIES,
+    ) -> None:
         for block in blocks[:resident]:
             block.to(device)
         self._streamed = list(blocks[resident:])
-        self._cuda = device.type == "cuda"
+        self._device = device
+        self._stream: Any = None
+        self._slots: list[Tensor] = []
+        self._host: list[Tensor] = []
         if not self._streamed:
             return
+        if device.type == "cuda":
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         places = _places(self._streamed[0])
-        size = places[-1].end
-        self._slots = [
-            torch.empty(size, dtype=torch.uint8, device=device)
-            for _ in range(min(SLOTS, len(self._streamed)))
-        ]
+        count = min(SLOTS, len(self._streamed))
+        self._slots = [torch.empty(places[-1].end, dtype=torch.uint8, device=device) for _ in range(count)]
+        self._copied: list[Any] = [None] * count
+        self._holds: list[int | None] = [None] * count
         self._host = [self._packed(block, places) for block in self._streamed]
-        self._stream: Any = torch.Stream(device) if self._cuda else None
-        self._copied: list[Any] = [torch.Event(device) if self._cuda else None for _ in self._slots]
-        self._computed: list[Any] = [torch.Event(device) if self._cuda else None for _ in self._slots]
-        self._holds: list[int | None] = [None] * len(self._slots)
-        if self._stream is not None:
-            # The slots' memory may still be in use by what was freed before.
-            self._stream.wait_stream(torch.cuda.current_stream(device))
-        self._hooks: list[Any] = []
         for index, block in enumerate(self._streamed):
-            slot = self._slots[index % len(self._slots)]
-            for (owner, name, _), place in zip(_tensors(block), places, strict=True):
+            slot = self._slots[index % count]
+            for (owner, name, _), place in zip(list(_tensors(block)), places, strict=True):
                 _replace(owner, name, place.view(slot))
-            self._hooks += [
-                block.register_forward_pre_hook(self._before(index)),
-                block.register_forward_hook(self._after(index)),
-            ]
-        for index in range(len(self._slots)):
+            for entry in entries:
+                self._enter(index, block, entry)
+            block.register_forward_pre_hook(self._before(index))
+            block.register_forward_hook(self._after(index))
+        for index in range(count):
             self._fetch(index)
 
     @property
     def host_bytes(self) -> int:
         """Bytes of main memory that hold the streamed blocks."""
-        return sum(block.numel() for block in self._host) if self._streamed else 0
+        return sum(block.numel() for block in self._host)
 
     @property
     def device_bytes(self) -> int:
         """Bytes of the slots on the device."""
-        return sum(slot.numel() for slot in self._slots) if self._streamed else 0
+        return sum(slot.numel() for slot in self._slots)
 
     def _packed(self, block: nn.Module, places: Sequence[_Place]) -> Tensor:
-        packed = torch.zeros(places[-1].end, dtype=torch.uint8, pin_memory=self._cuda)
-        for (_, name, tensor), place in zip(_tensors(block), places, strict=True):
-            if tuple(tensor.shape) != place.shape or tensor.dtype != place.dtype:
-                raise ValueError(f"blocks differ in {name}; only equal blocks can share a slot")
-            place.view(packed).copy_(tensor)
+        pinned = self._stream is not None
+        packed = torch.zeros(places[-1].end, dtype=torch.uint8, pin_memory=pinned)
+        tensors = list(_tensors(block))
+        if [(tuple(one.shape), one.dtype) for _, _, one in tensors] != [(p.shape, p.dtype) for p in places]:
+            raise ExecutorError("blocks of different sizes cannot be streamed; play without offload")
+        for (_, _, tensor), place in zip(tensors, places, strict=True):
+            place.view(packed).copy_(tensor.detach())
         return packed
 
-    def _before(self, index: int) -> Any:
-        def wait(module: nn.Module, args: Any) -> None:
-            slot = index % len(self._slots)
-            if self._holds[slot] != index:
-                self._fetch(index)
-            if self._cuda:
-                torch.cuda.current_stream(self._slots[slot].device).wait_event(self._copied[slot])
+    def _before(self, index: int) -> Callable[..., None]:
+        def need(module: nn.Module, args: Any) -> None:
+            self._need(index)
 
-        return wait
+        return need
 
-    def _after(self, index: int) -> Any:
-        def prefetch(module: nn.Module, args: Any, output: Any) -> None:
-            slot = index % len(self._slots)
-            if self._cuda:
-                self._computed[slot].record(torch.cuda.current_stream(self._slots[slot].device))
-            following = index + len(self._slots)
-            # The last ones fetch the first of the next pass, which begins right after.
-            self._fetch(following if following < len(self._streamed) else slot)
+    def _after(self, index: int) -> Callable[..., None]:
+        following = index + len(self._slots)
+        # The last ones fetch the first of the next pass, which begins right after.
+        upcoming = following if following < len(self._streamed) else index % len(self._slots)
 
-        return prefetch
+        def fetch(module: nn.Module, args: Any, output: Any) -> None:
+            self._fetch(upcoming)
+
+        return fetch
+
+    def _enter(self, index: int, block: nn.Module, entry: str) -> None:
+        path, _, name = entry.rpartition(".")
+        owner = block.get_submodule(path)
+        method = getattr(owner, name)
+
+        def entered(*args: Any, **named: Any) -> Any:
+            self._need(index)
+            return method(*args, **named)
+
+        setattr(owner, name, entered)
+
+    def _need(self, index: int) -> None:
+        """What the current stream does from here on finds block ``index`` in its slot."""
+        slot = index % len(self._slots)
+        self._fetch(index)
+        if self._stream is not None:
+            torch.cuda.current_stream(self._device).wait_event(self._copied[slot])
 
     def _fetch(self, index: int) -> None:
         slot = index % len(self._slots)
@@ -122,11 +144,11 @@ class BlockOffload:
         if self._stream is None:
             self._slots[slot].copy_(self._host[index])
             return
+        # What was started so far may still read the slot.
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._stream):
-            # Before the first use nothing was recorded, and waiting for that does not wait.
-            self._stream.wait_event(self._computed[slot])
             self._slots[slot].copy_(self._host[index], non_blocking=True)
-            self._copied[slot].record(self._stream)
+            self._copied[slot] = self._stream.record_event()
 
 
 def _places(block: nn.Module) -> list[_Place]:
@@ -136,7 +158,7 @@ def _places(block: nn.Module) -> list[_Place]:
         places.append(_Place(begin, end, tuple(tensor.shape), tensor.dtype))
         begin = -(-end // ALIGNMENT) * ALIGNMENT
     if not places:
-        raise ValueError("a block without tensors has nothing to stream")
+        raise ExecutorError("a block without tensors has nothing to stream; play without offload")
     return places
 
 

@@ -9,7 +9,7 @@ the first serves, the others follow it (``dreamport.executors.lingbot.following`
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -40,11 +40,11 @@ class TokenShare:
     def to_heads(self, x: Tensor) -> Tensor:
         """``[B, N / size, heads, D]`` -> ``[B, N, heads / size, D]``."""
         # What goes to each process comes first in memory, then what came from each.
-        return self._traded(x.unflatten(2, (self.size, -1)).movedim(2, 0)).movedim(0, 1).flatten(1, 2)
+        return torch.cat(self._traded(x.chunk(self.size, dim=2)), dim=1)
 
     def to_tokens(self, x: Tensor) -> Tensor:
         """The inverse of :meth:`to_heads`."""
-        return self._traded(x.unflatten(1, (self.size, -1)).movedim(1, 0)).movedim(0, 2).flatten(2, 3)
+        return torch.cat(self._traded(x.chunk(self.size, dim=1)), dim=2)
 
     def whole(self, x: Tensor) -> Tensor:
         """``[B, N / size, ...]`` -> every process's tokens ``[B, N, ...]``, the same everywhere."""
@@ -52,12 +52,12 @@ class TokenShare:
         dist.all_gather_into_tensor(parts, x.contiguous(), group=self.group)
         return torch.cat(parts.chunk(self.size), dim=1)
 
-    def _traded(self, parts: Tensor) -> Tensor:
-        """``[size, ...]``: part ``i`` goes to process ``i``, and what came from it takes its place."""
-        sent = parts.contiguous()
+    def _traded(self, parts: Sequence[Tensor]) -> list[Tensor]:
+        """Part ``i`` goes to process ``i``, and what came from it takes its place."""
+        sent = torch.stack(list(parts))
         received = torch.empty_like(sent)
         dist.all_to_all_single(received, sent, group=self.group)
-        return received
+        return list(received.unbind(0))
 
 
 @dataclass(frozen=True)
