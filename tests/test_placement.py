@@ -17,7 +17,7 @@ from certificates import Authority
 from dreamport.errors import SnapshotError
 from dreamport.service import PlayClient, PlayError, PlayStream
 from dreamport.service.kept import KeptSession, SessionKeeper, read_kept
-from dreamport.v1 import common_pb2, play_pb2
+from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc
 from dreamport.web import running_web
 from stub_cluster import Placed, placed
 from stubs import StubGenerator, stub_world, until
@@ -45,6 +45,7 @@ async def test_sessions_are_spread_and_one_too_many_is_told_when_to_come_back() 
     async with placed(2) as here:
         streams = [await here.client.open() for _ in range(4)]
         homes = [stream.worker for stream in streams]
+        assert homes[0] != homes[1]
         assert sorted(homes) == sorted(worker.address for worker in here.cluster.workers for _ in range(2))
         with pytest.raises(PlayError, match=r"All 2 workers are full.*--workers") as full:
             await here.client.open()
@@ -100,6 +101,9 @@ async def test_a_lost_session_goes_on_elsewhere_from_a_frame_that_was_seen() -> 
         assert (frame.colour, frame.depth, frame.pose) == (before.colour, before.depth, before.pose)
         assert (frame.epoch, frame.id > seen[-1].id) == (1, True)
         assert again.opened.last_control_sequence == before.control.sequence
+        later = (await again.next("frame")).frame
+        assert later.index > frame.index
+        assert later.pose == before.pose, "nothing is held any more, and the world is where it was"
         await until(lambda: bool(again.notices), "the notice that it was restored")
         await again.close()
 
