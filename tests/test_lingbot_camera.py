@@ -23,13 +23,11 @@ HEIGHT, WIDTH = 32, 48
 INTRINSICS = torch.tensor([[40.0, 42.0, 24.0, 16.0]])
 
 
-def walk(frames: int, origin: float = 0.0) -> Tensor:
+def walk(frames: int) -> Tensor:
     """A camera that walks and turns, ``[frames, 4, 4]``."""
-    poses = [
-        Pose.from_yaw_pitch((origin + 0.3 * i, 0.05 * i, 0.2 * i * i), 11.0 * i, 4.0 * i)
-        for i in range(frames)
-    ]
-    return torch.tensor(np.stack([pose.matrix() for pose in poses]), dtype=torch.float32)
+    poses = [Pose.from_yaw_pitch((0.3 * i, 0.05 * i, 0.2 * i * i), 11.0 * i, 4.0 * i) for i in range(frames)]
+    matrices: Tensor = torch.from_numpy(np.stack([pose.matrix() for pose in poses]))
+    return matrices.float()
 
 
 def test_a_session_begins_at_the_identity_and_each_frame_is_seen_from_the_one_before() -> None:
