@@ -18,9 +18,11 @@ from torch import nn  # noqa: E402
 
 from dreamport.errors import PackError  # noqa: E402
 from dreamport.models.lingbot.checkpoint import (  # noqa: E402
-    check,
+    CheckpointFiles,
     find,
     load_transformer,
+    load_vae,
+    random_module,
     random_transformer,
     read_config,
 )
@@ -28,6 +30,7 @@ from dreamport.models.lingbot.checkpoint.loading import load_module  # noqa: E40
 from dreamport.models.lingbot.checkpoint.names import plain_name, transformer_name, vae_name  # noqa: E402
 from dreamport.models.lingbot.checkpoint.tensors import shapes, tensors  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_TINY  # noqa: E402
+from dreamport.models.lingbot.vae import WAN21_TINY, WanVAE  # noqa: E402
 from lingbot_files import (  # noqa: E402
     Shapes,
     Sizes,
@@ -312,7 +315,7 @@ def test_a_transformer_with_a_wrong_tensor_is_refused_by_name(tmp_path: Path) ->
     del wrong["blocks.0.norm3.bias"]
     files = find(write_checkpoint(tmp_path / "checkpoint", "flat", wrong))
     with pytest.raises(PackError) as told:
-        check(files, read_config(files))
+        load_transformer(files, read_config(files), "cpu", torch.float32)
     assert "1 tensor missing: blocks.0.norm3.bias" in str(told.value)
     assert "blocks.1.cam_scale_layer.weight is [128, 64] and must be [128, 128]" in str(told.value)
 
@@ -324,3 +327,51 @@ def test_random_weights_are_a_function_of_the_seed_and_keep_their_size() -> None
     assert torch.equal(first.state_dict()[name], again.state_dict()[name])
     assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
     assert first.state_dict()[name].std().item() == pytest.approx(config.dim**-0.5, rel=0.05)
+
+
+def diffusers_vae_name(name: str) -> str:
+    """What Wan's conversion script makes of an original name of the VAE."""
+    half, _, rest = name.partition(".")
+    if half in ("conv1", "conv2"):
+        return f"{'quant_conv' if half == 'conv1' else 'post_quant_conv'}.{rest}"
+    rest = {"conv1": "conv_in", "head.0": "norm_out", "head.2": "conv_out"}.get(
+        ".".join(rest.split(".")[:-1]), ".".join(rest.split(".")[:-1])
+    ) + f".{rest.split('.')[-1]}"
+    for place, port in (("0", "resnets.0"), ("1", "attentions.0"), ("2", "resnets.1")):
+        rest = rest.replace(f"middle.{place}.", f"mid_block.{port}.")
+    rest = rest.replace("downsamples.", "down_blocks.")
+    for number in reversed(range(15)):
+        level, within = divmod(number, 4)
+        port = f"resnets.{within}" if within < 3 else "upsamplers.0"
+        rest = rest.replace(f"upsamples.{number}.", f"up_blocks.{level}.{port}.")
+    for original, port in (
+        ("residual.0", "norm1"),
+        ("residual.2", "conv1"),
+        ("residual.3", "norm2"),
+        ("residual.6", "conv2"),
+        ("shortcut", "conv_shortcut"),
+    ):
+        rest = rest.replace(original, port)
+    return f"{half}.{rest}"
+
+
+def test_the_vae_is_loaded_from_the_original_file_and_from_the_diffusers_port(tmp_path: Path) -> None:
+    source = random_module(lambda: WanVAE(WAN21_TINY), "cpu", torch.float32, 0)
+    values = source.state_dict()
+    torch.save(values, tmp_path / "Wan2.1_VAE.pth")
+    ported = {diffusers_vae_name(name): value for name, value in values.items()}
+    assert len(ported) == len(values) and "decoder.up_blocks.3.resnets.2.norm1.gamma" in ported
+    save_file(ported, tmp_path / "diffusion_pytorch_model.safetensors")
+    for name in ("Wan2.1_VAE.pth", "diffusion_pytorch_model.safetensors"):
+        files = CheckpointFiles("flat", (), (tmp_path / name,), (), ())
+        loaded = load_vae(files, "cpu", torch.float32)
+        assert loaded.config.dim == WAN21_TINY.dim
+        assert all(torch.equal(values[key], value) for key, value in loaded.state_dict().items())
+        half = load_vae(files, "cpu", torch.bfloat16, decodes=False).state_dict()
+        assert half.keys() == {key for key in values if key.startswith(("encoder.", "conv1."))}
+
+
+def test_a_file_that_is_no_vae_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1)}, tmp_path / "Wan2.1_VAE.pth")
+    with pytest.raises(PackError, match=r"does not hold the Wan 2\.1 VAE"):
+        load_vae(CheckpointFiles("flat", (), (tmp_path / "Wan2.1_VAE.pth",), (), ()), "cpu", torch.float32)

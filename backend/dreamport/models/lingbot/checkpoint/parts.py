@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
+from dreamport.errors import PackError
 from dreamport.models.lingbot.checkpoint.layouts import CheckpointFiles
 from dreamport.models.lingbot.checkpoint.loading import check_module, load_module
-from dreamport.models.lingbot.checkpoint.names import transformer_name
+from dreamport.models.lingbot.checkpoint.names import transformer_name, vae_name
+from dreamport.models.lingbot.checkpoint.tensors import Rename, shapes
 from dreamport.models.lingbot.config import LingBotConfig
 from dreamport.models.lingbot.transformer import LingBotTransformer
+from dreamport.models.lingbot.vae import VAEConfig, WanVAE
 
-TRANSFORMER = "transformer of LingBot-World"
+TRANSFORMER, VAE = "transformer of LingBot-World", "Wan 2.1 VAE"
 
 
 def check(files: CheckpointFiles, config: LingBotConfig, decoder: str = "wan21") -> None:
@@ -20,6 +25,8 @@ def check(files: CheckpointFiles, config: LingBotConfig, decoder: str = "wan21")
     count).
     """
     check_module(lambda: LingBotTransformer(config), files.transformer, TRANSFORMER, transformer_name)
+    build, rename = _vae(files, decodes=True)
+    check_module(build, files.vae, VAE, rename)
 
 
 def load_transformer(
@@ -29,3 +36,28 @@ def load_transformer(
     return load_module(
         lambda: LingBotTransformer(config), files.transformer, TRANSFORMER, transformer_name, device, dtype
     )
+
+
+def load_vae(
+    files: CheckpointFiles, device: torch.device | str, dtype: torch.dtype, decodes: bool = True
+) -> WanVAE:
+    """The VAE on ``device`` as ``dtype``; ``decodes=False``: only what encodes. Raises ``PackError``."""
+    build, rename = _vae(files, decodes)
+    return load_module(build, files.vae, VAE, rename, device, dtype)
+
+
+def _vae(files: CheckpointFiles, decodes: bool) -> tuple[Callable[[], WanVAE], Rename]:
+    """How the VAE is built, at the width that its file has, and how its tensors are called."""
+    found = shapes(files.vae, vae_name)
+    first, last = found.get("encoder.conv1.weight"), found.get("conv2.weight")
+    if first is None or last is None or len(first) != 5:
+        raise PackError(
+            f"{files.vae[0]} does not hold the {VAE}: it lacks encoder.conv1.weight; check the path"
+        )
+    config = VAEConfig(dim=first[0], latent_channels=last[0])
+
+    def encoder_name(name: str) -> str | None:
+        original = vae_name(name)
+        return None if original.startswith(("decoder.", "conv2.")) else original
+
+    return (lambda: WanVAE(config, decodes)), vae_name if decodes else encoder_name

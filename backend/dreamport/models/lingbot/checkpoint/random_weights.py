@@ -25,10 +25,10 @@ def random_module(build: Callable[[], M], device: torch.device | str, dtype: tor
     values = {}
     for name, tensor in module.state_dict().items():
         value = torch.empty(tensor.shape, dtype=dtype, device=device)
-        if tensor.dim() > 1:
-            value.normal_(0.0, tensor[0].numel() ** -0.5, generator=numbers)
-        elif name.endswith(("weight", "gamma")):
+        if name.endswith("gamma") or (name.endswith("weight") and tensor.dim() == 1):
             value.fill_(1.0)
+        elif tensor.dim() > 1:
+            value.normal_(0.0, tensor[0].numel() ** -0.5, generator=numbers)
         else:
             value.normal_(0.0, SCALE, generator=numbers)
         values[name] = value
