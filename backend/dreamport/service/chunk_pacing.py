@@ -21,8 +21,8 @@ MARGIN_S = 0.01
 """The same, at least, seconds."""
 
 SLACK = 1.1
-"""A machine that is slower than the world shows its frames this much more slowly than it makes them (the
-slowest chunk but one counts), so that chunks that take a little longer are still in time.
+"""A machine that is slower than the world shows a chunk this much longer than it takes to make the next (the
+slowest but one counts), so that chunks that take a little longer are still in time.
 """
 
 LATE_SHARE = 0.5
@@ -38,7 +38,6 @@ class ChunkPacer:
 
     def __init__(self, interval_s: float, expected_s: float, frames: int, now_s: float) -> None:
         self._wanted_s = interval_s
-        self._frames = frames
         self._newest = frames
         self._durations_s: deque[float] = deque([expected_s], maxlen=REMEMBERED)
         self.late = 0
@@ -87,4 +86,4 @@ class ChunkPacer:
 
     def _paced(self) -> float:
         slow_s = sorted(self._durations_s)[-2:][0]
-        return max(self._wanted_s, SLACK * slow_s / self._frames)
+        return max(self._wanted_s, SLACK * slow_s / self._newest)
