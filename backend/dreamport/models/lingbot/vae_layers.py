@@ -1,0 +1,209 @@
+"""Layers of the Wan2.1 VAE that go on where the last frames ended: causal in time, what they saw kept outside.
+
+A causal layer sees frames of the past only: zeros before the first. What it needs of them is handed in and
+out by :class:`Past`, so that a video may be cut anywhere and gives the same frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Size = tuple[int, int]
+"""Rows and columns."""
+Shape = tuple[int, int, int, int]
+"""Channels, frames, rows, columns."""
+
+
+class Past:
+    """The last frames that each causal layer saw, in the order in which the layers run.
+
+    ``before [B, C, n, H, W]`` each, zeros at the beginning; ``first``: the video begins with these frames, and
+    its first frame is coded by itself. ``after`` fills up with what the next call needs.
+    """
+
+    def __init__(self, before: Sequence[Tensor], first: bool) -> None:
+        self.before = before
+        self.first = first
+        self.after: list[Tensor] = []
+
+    def join(self, x: Tensor) -> Tensor:
+        """``x [B, C, T, H, W]`` behind the frames that the layer in turn saw before."""
+        before = self.before[len(self.after)]
+        joined = torch.cat([before, x], dim=2)
+        self.after.append(joined[:, :, -before.shape[2] :])
+        return joined
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm over channels (arXiv 1910.07467), in float32. ``dims``: axes behind them."""
+
+    def __init__(self, channels: int, dims: int = 3) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(channels, *[1] * dims))
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = F.normalize(x.float(), dim=1) * x.shape[1] ** 0.5
+        return normed.to(x.dtype) * self.gamma
+
+
+class CausalConv3d(nn.Conv3d):
+    """3x3x3 convolution of this frame and the two before it."""
+
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__(into, out, 3, padding=(0, 1, 1))
+
+    def past(self, size: Size) -> Iterator[Shape]:
+        """What it needs of the past for frames of ``size``."""
+        yield self.in_channels, 2, *size
+
+    def run(self, x: Tensor, past: Past) -> Tensor:
+        """``[B, into, T, H, W]`` -> ``[B, out, T, H, W]``."""
+        convolved: Tensor = self(past.join(x))
+        return convolved
+
+
+class Residual(nn.Module):
+    """Two normalised causal convolutions, added to their input. Places in ``residual`` are the files'."""
+
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__()
+        first, second = CausalConv3d(into, out), CausalConv3d(out, out)
+        self.residual = nn.Sequential(
+            RMSNorm(into), nn.SiLU(), first, RMSNorm(out), nn.SiLU(), nn.Identity(), second
+        )
+        self.shortcut = nn.Conv3d(into, out, 1) if into != out else nn.Identity()
+
+    def past(self, size: Size) -> Iterator[Shape]:
+        """As of :class:`CausalConv3d`."""
+        for layer in self.residual:
+            if isinstance(layer, CausalConv3d):
+                yield from layer.past(size)
+
+    def run(self, x: Tensor, past: Past) -> Tensor:
+        """``[B, into, T, H, W]`` -> ``[B, out, T, H, W]``."""
+        inner = x
+        for layer in self.residual:
+            inner = layer.run(inner, past) if isinstance(layer, CausalConv3d) else layer(inner)
+        added: Tensor = self.shortcut(x) + inner
+        return added
+
+
+class Attention(nn.Module):
+    """Self-attention within each frame, one head."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = RMSNorm(channels, dims=2)
+        self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.proj = nn.Conv2d(channels, channels, 1)
+
+    def past(self, size: Size) -> Iterator[Shape]:
+        """Nothing."""
+        yield from ()
+
+    def run(self, x: Tensor, past: Past) -> Tensor:
+        """``[B, C, T, H, W]`` -> the same."""
+        frames = as_frames(x)
+        q, k, v = self.to_qkv(self.norm(frames)).flatten(2).transpose(1, 2)[:, None].chunk(3, dim=-1)
+        seen = F.scaled_dot_product_attention(q, k, v)[:, 0].transpose(1, 2).reshape(frames.shape)
+        return x + as_video(self.proj(seen), x.shape[0])
+
+
+class Downsample(nn.Module):
+    """Half the size; with ``time`` also half the frames, of which the video's first stays by itself."""
+
+    def __init__(self, channels: int, time: bool) -> None:
+        super().__init__()
+        self.resample = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(channels, channels, 3, stride=2))
+        self.time_conv = nn.Conv3d(channels, channels, (3, 1, 1), stride=(2, 1, 1)) if time else None
+
+    def past(self, size: Size) -> Iterator[Shape]:
+        """As of :class:`CausalConv3d`."""
+        if self.time_conv is not None:
+            yield self.time_conv.in_channels, 1, size[0] // 2, size[1] // 2
+
+    def run(self, x: Tensor, past: Past) -> Tensor:
+        """``[B, C, T, H, W]`` -> ``[B, C, T or about T / 2, H / 2, W / 2]``."""
+        x = as_video(self.resample(as_frames(x)), x.shape[0])
+        if self.time_conv is None:
+            return x
+        joined = past.join(x)
+        if not past.first:
+            halved: Tensor = self.time_conv(joined)
+            return halved
+        return torch.cat([x[:, :, :1], self.time_conv(x)], dim=2) if x.shape[2] > 1 else x
+
+
+class Upsample(nn.Module):
+    """Twice the size and half the channels; with ``time`` also twice the frames, but for the video's first.
+
+    ``subpixel``: the convolution behind the doubling is done at the smaller size with summed weights, which
+    takes 16 instead of 36 products for each input pixel and channel and gives the same but for rounding.
+    """
+
+    def __init__(self, channels: int, time: bool, subpixel: bool) -> None:
+        super().__init__()
+        self.subpixel = subpixel
+        self.resample = nn.Sequential(
+            nn.Upsample(scale_factor=2.0, mode="nearest-exact"),
+            nn.Conv2d(channels, channels // 2, 3, padding=1),
+        )
+        self.time_conv = nn.Conv3d(channels, 2 * channels, (3, 1, 1)) if time else None
+
+    def past(self, size: Size) -> Iterator[Shape]:
+        """As of :class:`CausalConv3d`."""
+        if self.time_conv is not None:
+            yield self.time_conv.in_channels, 2, *size
+
+    def run(self, x: Tensor, past: Past) -> Tensor:
+        """``[B, C, T, H, W]`` -> ``[B, C / 2, T or about 2 T, 2 H, 2 W]``."""
+        if self.time_conv is not None:
+            # the first frame is neither doubled nor seen by the others
+            alone = 1 if past.first else 0
+            joined = past.join(x[:, :, alone:])
+            if x.shape[2] > alone:
+                doubled = in_time(self.time_conv(joined))
+                x = torch.cat([x[:, :, :alone], doubled], dim=2) if alone else doubled
+        frames = as_frames(x)
+        if self.subpixel:
+            conv = self.resample[1]
+            return as_video(doubled_conv(frames, conv.weight, conv.bias), x.shape[0])
+        return as_video(self.resample(frames), x.shape[0])
+
+
+def as_frames(x: Tensor) -> Tensor:
+    """``[B, C, T, H, W]`` -> ``[B * T, C, H, W]``; a view where channels come last in memory."""
+    return x.transpose(1, 2).flatten(0, 1)
+
+
+def as_video(x: Tensor, batch: int) -> Tensor:
+    """``[B * T, C, H, W]`` -> ``[B, C, T, H, W]``."""
+    return x.unflatten(0, (batch, -1)).transpose(1, 2)
+
+
+def in_time(x: Tensor) -> Tensor:
+    """``[B, 2 C, T, H, W]``: each frame's two halves of channels, one after the other in time."""
+    first, second = x.chunk(2, dim=1)
+    return torch.stack([first, second], dim=3).flatten(2, 3)
+
+
+def doubled_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A 3x3 convolution of ``x [N, C, H, W]`` doubled by nearest neighbour, as four 2x2 convolutions of ``x``,
+    one for each place in a doubled pixel (sub-pixel convolution, arXiv 1609.05158).
+    """
+    # along one axis, the even place sees the neighbour before once and the pixel twice, the odd one the reverse
+    taps = torch.tensor(
+        [[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], device=x.device, dtype=torch.float32
+    )
+    summed = torch.einsum("pak,qbl,oikl->pqoiab", taps, taps, weight.float()).to(weight.dtype)
+    height, width = x.shape[-2:]
+    four = F.conv2d(x, summed.flatten(0, 2), bias.repeat(4), padding=1).unflatten(1, (2, 2, -1))
+    rows = [
+        torch.stack([four[:, p, q, :, p : p + height, q : q + width] for q in range(2)], dim=-1)
+        for p in range(2)
+    ]
+    return torch.stack(rows, dim=3).flatten(4, 5).flatten(2, 3)
