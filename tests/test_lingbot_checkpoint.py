@@ -20,6 +20,7 @@ from dreamport.errors import PackError  # noqa: E402
 from dreamport.models.lingbot.checkpoint import (  # noqa: E402
     CheckpointFiles,
     find,
+    load_decoder,
     load_transformer,
     load_vae,
     random_module,
@@ -30,6 +31,7 @@ from dreamport.models.lingbot.checkpoint.loading import load_module  # noqa: E40
 from dreamport.models.lingbot.checkpoint.names import plain_name, transformer_name, vae_name  # noqa: E402
 from dreamport.models.lingbot.checkpoint.tensors import shapes, tensors  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_TINY  # noqa: E402
+from dreamport.models.lingbot.tiny_vae import TAEW21_TINY, TinyDecoder  # noqa: E402
 from dreamport.models.lingbot.vae import WAN21_TINY, WanVAE  # noqa: E402
 from lingbot_files import (  # noqa: E402
     Shapes,
@@ -375,3 +377,14 @@ def test_a_file_that_is_no_vae_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "Wan2.1_VAE.pth")
     with pytest.raises(PackError, match=r"does not hold the Wan 2\.1 VAE"):
         load_vae(CheckpointFiles("flat", (), (tmp_path / "Wan2.1_VAE.pth",), (), ()), "cpu", torch.float32)
+
+
+def test_a_tiny_decoder_is_as_wide_as_its_file(tmp_path: Path) -> None:
+    values = random_module(lambda: TinyDecoder(TAEW21_TINY), "cpu", torch.float32, 0).state_dict()
+    save_file(values | {"encoder.0.weight": torch.zeros(1)}, tmp_path / "taew2_1.safetensors")
+    files = CheckpointFiles("flat", (), (), (), (), (tmp_path / "taew2_1.safetensors",))
+    loaded = load_decoder(files, "cpu", torch.float32)
+    assert loaded.config.widths == TAEW21_TINY.widths
+    assert all(torch.equal(values[key], value) for key, value in loaded.state_dict().items())
+    with pytest.raises(PackError, match="--decoder"):
+        load_decoder(replace(files, decoder=()), "cpu", torch.float32)

@@ -65,7 +65,7 @@ def lingbot(
     picture = picture_of(image, width, height)
     files = find(path, also or (), chosen)
     config = read_config(files)
-    check(files, config, chosen)
+    check(files, config)
     sizes = LingBotSizes.model_validate(asdict(config))
     pack = write_checkpoint_world(
         (worlds or user_worlds_path()) / name,

@@ -1,7 +1,7 @@
 """LingBot-World checkpoints on disk: recognised, checked and loaded."""
 
 from dreamport.models.lingbot.checkpoint.layouts import LAYOUTS, CheckpointFiles, find
-from dreamport.models.lingbot.checkpoint.parts import check, load_transformer, load_vae
+from dreamport.models.lingbot.checkpoint.parts import check, load_decoder, load_transformer, load_vae
 from dreamport.models.lingbot.checkpoint.random_weights import random_module, random_transformer
 from dreamport.models.lingbot.checkpoint.sizes import config_of, read_config
 
@@ -11,6 +11,7 @@ __all__ = [
     "check",
     "config_of",
     "find",
+    "load_decoder",
     "load_transformer",
     "load_vae",
     "random_module",

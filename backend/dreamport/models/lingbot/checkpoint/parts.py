@@ -12,13 +12,16 @@ from dreamport.models.lingbot.checkpoint.loading import check_module, load_modul
 from dreamport.models.lingbot.checkpoint.names import transformer_name, vae_name
 from dreamport.models.lingbot.checkpoint.tensors import Rename, shapes
 from dreamport.models.lingbot.config import LingBotConfig
+from dreamport.models.lingbot.tiny_vae import TinyConfig, TinyDecoder, tiny_name
 from dreamport.models.lingbot.transformer import LingBotTransformer
 from dreamport.models.lingbot.vae import VAEConfig, WanVAE
 
-TRANSFORMER, VAE = "transformer of LingBot-World", "Wan 2.1 VAE"
+TRANSFORMER, VAE, TINY = "transformer of LingBot-World", "Wan 2.1 VAE", "tiny decoder (TAEHV's layout)"
+TINY_WIDTHS = (1, 8, 14, 20)
+"""Places of the convolutions that say how wide the tiny decoder is at each size."""
 
 
-def check(files: CheckpointFiles, config: LingBotConfig, decoder: str = "wan21") -> None:
+def check(files: CheckpointFiles, config: LingBotConfig) -> None:
     """Compare the names and shapes of all tensors with the models they are for; no tensor's bytes are read.
 
     Raises ``PackError`` that names each missing, unexpected and misshapen tensor (the first few, and the
@@ -27,6 +30,8 @@ def check(files: CheckpointFiles, config: LingBotConfig, decoder: str = "wan21")
     check_module(lambda: LingBotTransformer(config), files.transformer, TRANSFORMER, transformer_name)
     build, rename = _vae(files, decodes=True)
     check_module(build, files.vae, VAE, rename)
+    if files.decoder:
+        check_module(_tiny(files), files.decoder, TINY, tiny_name)
 
 
 def load_transformer(
@@ -44,6 +49,24 @@ def load_vae(
     """The VAE on ``device`` as ``dtype``; ``decodes=False``: only what encodes. Raises ``PackError``."""
     build, rename = _vae(files, decodes)
     return load_module(build, files.vae, VAE, rename, device, dtype)
+
+
+def load_decoder(files: CheckpointFiles, device: torch.device | str, dtype: torch.dtype) -> TinyDecoder:
+    """The tiny decoder on ``device`` as ``dtype``, where ``find`` was asked for one. Raises ``PackError``."""
+    return load_module(_tiny(files), files.decoder, TINY, tiny_name, device, dtype)
+
+
+def _tiny(files: CheckpointFiles) -> Callable[[], TinyDecoder]:
+    """How the tiny decoder is built, as wide as its file has it."""
+    if not files.decoder:
+        raise PackError("the world was added without a tiny decoder; add it again with --decoder")
+    found = shapes(files.decoder, tiny_name)
+    firsts = [found.get(f"decoder.{place}.weight", ()) for place in TINY_WIDTHS]
+    if any(len(first) != 4 for first in firsts):
+        raise PackError(f"{files.decoder[0]} does not hold the {TINY}: check the path")
+    return lambda: TinyDecoder(
+        TinyConfig(firsts[0][1], (firsts[0][0], firsts[1][0], firsts[2][0], firsts[3][0]))
+    )
 
 
 def _vae(files: CheckpointFiles, decodes: bool) -> tuple[Callable[[], WanVAE], Rename]:
