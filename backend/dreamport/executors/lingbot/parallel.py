@@ -48,9 +48,10 @@ class TokenShare:
 
     def whole(self, x: Tensor) -> Tensor:
         """``[B, N / size, ...]`` -> every process's tokens ``[B, N, ...]``, the same everywhere."""
-        parts = x.new_empty((self.size * x.shape[0], *x.shape[1:]))
-        dist.all_gather_into_tensor(parts, x.contiguous(), group=self.group)
-        return torch.cat(parts.chunk(self.size), dim=1)
+        x = x.contiguous()
+        parts = [torch.empty_like(x) for _ in range(self.size)]
+        dist.all_gather(parts, x, group=self.group)
+        return torch.cat(parts, dim=1)
 
     def _traded(self, parts: Sequence[Tensor]) -> list[Tensor]:
         """Part ``i`` goes to process ``i``, and what came from it takes its place."""

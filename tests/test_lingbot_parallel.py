@@ -1,0 +1,68 @@
+"""A LingBot-World session that several processes compute together (Gloo on the CPU, as NCCL on GPUs)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="LingBot-World needs torch")
+
+from dreamport.errors import ExecutorError  # noqa: E402
+from dreamport.executors.lingbot.parallel import Place, own_device, place_of, require_shares  # noqa: E402
+from dreamport.models.lingbot.config import LINGBOT_1_3B, LINGBOT_14B  # noqa: E402
+
+WORKER = Path(__file__).parent / "lingbot_worker.py"
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def launch(what: str, out: Path) -> list[dict[str, Any]]:
+    """What each of two processes tells."""
+    done = subprocess.run(
+        [*LAUNCH, str(WORKER), what, str(out)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = sorted(out.glob(f"{what}-*.json"))
+    assert len(told) == 2
+    return [json.loads(path.read_text(encoding="utf-8")) for path in told]
+
+
+def test_two_processes_compute_what_one_does_and_each_keeps_the_cache_of_its_heads(tmp_path: Path) -> None:
+    for told in launch("chunks", tmp_path):
+        assert told["processes"] == 2
+        assert told["largest"] > 1, "the chunks are something"
+        assert told["velocity"] < 1e-4
+        assert told["cache"] < 1e-4
+        assert 2 * told["cache_bytes"] == told["all_cache_bytes"]
+
+
+def test_a_number_of_processes_that_cannot_share_evenly_is_refused_with_those_that_can() -> None:
+    require_shares(LINGBOT_14B, 1508, 8)
+    require_shares(LINGBOT_1_3B, 1508, 4)
+    with pytest.raises(ExecutorError, match=r"8 processes cannot share 12 heads .* --nproc-per-node 1, 2, 4"):
+        require_shares(LINGBOT_1_3B, 1508, 8)
+
+
+def test_without_torchrun_a_process_is_alone() -> None:
+    assert place_of({"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "3"}) == Place(0, 1, 0)
+    started = {"TORCHELASTIC_RUN_ID": "x", "RANK": "9", "WORLD_SIZE": "16", "LOCAL_RANK": "1"}
+    assert place_of(started) == Place(9, 16, 1)
+    assert place_of(started).follows
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert own_device(torch.device("cuda"), Place(1, 2, 1)) == torch.device("cuda", 1)
+    assert own_device(torch.device("cpu"), Place(2, 3, 2)) == torch.device("cpu")
+    with pytest.raises(ExecutorError, match="--nproc-per-node 2"):
+        own_device(torch.device("cuda"), Place(2, 3, 2))
