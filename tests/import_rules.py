@@ -36,6 +36,7 @@ FRAMEWORKS: dict[str, tuple[str, ...]] = {
     "openvino": ("executors/",),
     "cuda": ("executors/tensorrt/",),
     "pynvml": ("executors/gpu",),
+    "ray": ("service/placement/ray_cluster",),
     "starlette": ("web/",),
     "uvicorn": ("web/", "cli/"),
     "typer": ("cli/",),
