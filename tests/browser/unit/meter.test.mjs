@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ChunkClock } from "../../../backend/dreamport/web/static/app/view/chunks.js";
 import { ControlClock, FrameClock, Percentiles } from "../../../backend/dreamport/web/static/app/view/meter.js";
 
 test("percentiles are those of the samples that are young enough", () => {
@@ -37,4 +38,17 @@ test("each control is timed once, at the first frame that applied it", () => {
   assert.deepEqual(clock.drawn(2n, 60), [60, 50]);
   assert.deepEqual(clock.drawn(2n, 110), []);
   assert.deepEqual(clock.drawn(3n, 110), [70]);
+});
+
+test("chunks are told apart by when their controls were taken", () => {
+  const chunks = new ChunkClock();
+  chunks.restart(16);
+  const draw = (index, latchedAtNs, generationMs = 400) => chunks.drawn({ index: BigInt(index), timing: { latchedAtNs, generationMs } });
+  draw(0, 5n, 0);
+  assert.equal(chunks.words(0n), "–", "a start is no chunk");
+  for (let index = 1; index <= 12; index++) draw(index, 70n);
+  assert.equal(chunks.words(0n), "1, frame 12 of 16");
+  draw(13, 90n);
+  draw(16, 90n);
+  assert.equal(chunks.words(2n), "2, frame 4 of 16, 2 late");
 });

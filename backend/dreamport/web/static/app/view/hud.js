@@ -1,5 +1,6 @@
 // The numbers beside the picture.
 
+import { ChunkClock } from "./chunks.js";
 import { byId } from "./element.js";
 import { TrailMap } from "./map.js";
 import { ControlClock, FrameClock, Percentiles } from "./meter.js";
@@ -18,6 +19,7 @@ export class Hud {
     this.frames = new FrameClock(PLOT_SPAN_MS);
     this.latency = new Percentiles(LATENCY_SPAN_MS);
     this.controls = new ControlClock();
+    this.chunks = new ChunkClock();
     this.map = new TrailMap(byId("map", HTMLCanvasElement));
     this.plot = new IntervalPlot(byId("interval-plot", HTMLElement), PLOT_SPAN_MS);
     /** @type {Stats | null} */
@@ -40,6 +42,8 @@ export class Hud {
     this.controls.clear();
     this.frames.break();
     this.plot.expected = Number(opened.cadence?.frameIntervalNs ?? 50_000_000n) / 1e6;
+    this.chunks.restart(opened.cadence?.chunkFrames ?? 1);
+    byId("hud-chunk-row", HTMLElement).hidden = this.chunks.frames === 1;
     put("hud-session", opened.sessionId.slice(0, 12));
     this.executor(opened.executor);
   }
@@ -62,6 +66,7 @@ export class Hud {
       this.epoch = frame.epoch;
     }
     this.frames.tick(now);
+    this.chunks.drawn(frame);
     for (const milliseconds of this.controls.drawn(frame.control?.sequence ?? 0n, now)) this.latency.add(now, milliseconds);
     this.index = Number(frame.index);
     this.view = viewOf(frame.pose);
@@ -100,6 +105,7 @@ export class Hud {
     if (this.stats && this.stats.generationMsP50 > 0) {
       put("hud-generation", `${this.stats.generationMsP50.toFixed(0)} ms, p95 ${this.stats.generationMsP95.toFixed(0)} ms`);
     }
+    put("hud-chunk", this.chunks.words(this.stats?.late ?? 0n));
     put("hud-frame", this.index.toLocaleString("en"));
     if (this.view) {
       put("hud-x", this.view.x.toFixed(2));
