@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +41,7 @@ def play(model: LingBotTransformer, cache: KVCache, exchange: TokenExchange | No
         latent = torch.randn(1, CONFIG.in_channels, 4, HEIGHT, WIDTH, generator=drawn)
         rays = torch.randn(1, 4 * TOKENS, CONFIG.camera_channels, generator=drawn)
         steering = model.steering(model.camera_tokens(rays))
-        run = model
+        run: Callable[..., Any] = model
         if compiled and chunk == CHUNKS - 1:
             run = torch.compile(model, backend="eager", fullgraph=True)
         out = run(latent, torch.full((1, 4), 500.0), steering, text, cache.history())

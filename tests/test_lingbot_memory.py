@@ -24,7 +24,9 @@ from dreamport.executors.lingbot.memory import (  # noqa: E402
 from dreamport.executors.lingbot.offload import BlockOffload  # noqa: E402
 from dreamport.models.lingbot.cache import KVCache  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_1_3B, LINGBOT_14B, LINGBOT_TINY  # noqa: E402
+from dreamport.models.lingbot.tiny_vae import TinyDecoder  # noqa: E402
 from dreamport.models.lingbot.transformer import LingBotTransformer, TextKeys  # noqa: E402
+from dreamport.models.lingbot.vae import WanVAE  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("without_gradients")
 USUAL = (832, 464)
@@ -50,7 +52,8 @@ def inputs(model: LingBotTransformer) -> tuple[Tensor, Tensor, Tensor, TextKeys,
     tokens = tokens_per_frame(CONFIG, SMALL)
 
     def drawn(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator)
+        made: Tensor = torch.randn(shape, generator=generator)
+        return made
 
     latent = drawn(1, 36, 4, 8, 8)
     camera = model.camera_tokens(drawn(1, 4 * tokens, CONFIG.camera_channels))
@@ -83,6 +86,18 @@ def test_cache_and_prompt_are_counted_as_they_are() -> None:
     halved = estimate(CONFIG, replace(ON_CPU, processes=2), SMALL).device
     assert halved["cache"] == counted["cache"] // 2
     assert estimate(CONFIG, replace(ON_CPU, sessions=3), SMALL).device["cache"] == 3 * counted["cache"]
+
+
+@pytest.mark.parametrize("decoder", ["wan21", "taehv"])
+def test_the_codecs_are_counted_as_they_are(decoder: str) -> None:
+    with torch.device("meta"):
+        vae = WanVAE()
+        tiny = TinyDecoder()
+        state = (vae if decoder == "wan21" else tiny).decode_past((USUAL[1] // 8, USUAL[0] // 8))
+    counted = estimate(LINGBOT_1_3B, replace(ON_CPU, decoder=decoder), USUAL).device
+    assert counted["decoder state"] == pytest.approx(sum(one.nbytes for one in state), rel=0.02)
+    extra = 0 if decoder == "wan21" else bytes_of(tiny) - bytes_of(vae.decoder)
+    assert counted["vae"] == pytest.approx(bytes_of(vae) + extra, rel=0.02)
 
 
 def test_the_public_checkpoints_have_the_published_number_of_parameters() -> None:

@@ -23,11 +23,15 @@ LATENT_FRAMES = 4
 TEXT_ENCODER_PARAMETERS = 5_680_910_336
 """umT5-xxl's encoder: 256,384 words, 24 layers of width 4096, feed-forward 10,240."""
 TEXT_ENCODER_DIM = 4096
-DECODER_PARAMETERS = {"wan21": 73_300_000, "taehv": 9_900_000, "lighttae": 9_900_000}
-"""Parameters: Wan2.1's own decoder, and the tiny ones (madebyollin/taehv: 11.3 M with the encoder)."""
-ENCODER_PARAMETERS = 53_600_000
+DECODER_PARAMETERS = {"wan21": 73_295_603, "taehv": 9_844_611, "lighttae": 9_844_611}
+"""Wan2.1's own decoder and the tiny ones."""
+DECODER_STATE = {"wan21": 2364.5, "taehv": 84.0, "lighttae": 84.0}
+"""Numbers that a decoder keeps of the past, for each pixel of a frame."""
+DECODER_WIDTH = {"wan21": 192, "taehv": 64, "lighttae": 64}
+"""Channels of the widest tensor at full size."""
+ENCODER_PARAMETERS = 53_596_928
 """Wan2.1's encoder; the start image goes through it, whatever decodes."""
-VAE_WIDTH = 96
+ENCODER_WIDTH = 96
 RUNTIME_BYTES = int(0.9e9)
 """CUDA's context, libraries and workspaces."""
 SLACK = 1.05
@@ -71,7 +75,8 @@ class MemoryPlan:
     ``weights``: ``bf16``, ``int8`` or ``fp8``, of the linear layers of the blocks. ``resident_blocks``: how
     many blocks stay on the device, the others are streamed through two slots; ``None`` keeps all.
     ``text_encoder``: ``device``, ``host`` or ``none`` (another process encodes). ``decoder``: ``wan21``,
-    ``taehv``, ``lighttae``, or ``elsewhere`` when another device decodes. ``processes``: how many share a
+    ``taehv``, ``lighttae``, or ``elsewhere`` when another device decodes; ``codec_latents``: latent frames
+    that it makes and the encoder takes at once. ``processes``: how many share a
     session; each holds all weights and its part of the heads' cache. ``element_bytes``: of everything that
     is not quantised, 2 for bf16, 4 for float32 on a CPU.
     """
@@ -80,6 +85,7 @@ class MemoryPlan:
     resident_blocks: int | None = None
     text_encoder: str = "device"
     decoder: str = "wan21"
+    codec_latents: int = 4
     processes: int = 1
     sessions: int = 1
     element_bytes: int = BF16
@@ -87,8 +93,8 @@ class MemoryPlan:
 
 PLANS: dict[str, MemoryPlan] = {
     "bf16": MemoryPlan(),
-    "int8": MemoryPlan(weights="int8", text_encoder="host"),
-    "offload": MemoryPlan(weights="int8", resident_blocks=0, text_encoder="host"),
+    "int8": MemoryPlan(weights="int8", text_encoder="host", codec_latents=1),
+    "offload": MemoryPlan(weights="int8", resident_blocks=0, text_encoder="host", codec_latents=1),
 }
 """From the fastest to the smallest, by the name that a person gives."""
 
@@ -138,7 +144,7 @@ def estimate(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> MemoryEs
     device["cache"] = plan.sessions * cache_bytes(sizes, plan, frame)
     device["prompt"] = plan.sessions * prompt_bytes(sizes, plan)
     device["decoder state"] = plan.sessions * _decoder_state(plan, frame)
-    passing = max(_denoise_bytes(sizes, plan, frame), _decode_bytes(plan, frame))
+    passing = max(_denoise_bytes(sizes, plan, frame), _codec_bytes(sizes, plan, frame))
     device["work"] = int(SLACK * passing) + RUNTIME_BYTES
     return MemoryEstimate(device, host)
 
@@ -241,24 +247,17 @@ def _denoise_bytes(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> in
     return plan.element_bytes * (made + max(attention, feed_forward) + stream) + FLOAT32 * stream
 
 
-def _decode_bytes(plan: MemoryPlan, frame: tuple[int, int]) -> int:
-    """Three of the widest tensors of one step of the decoder (four video frames at full size), and the
-    chunk's finished frames."""
-    if plan.decoder not in DECODER_PARAMETERS:
-        return 0
-    width = 2 * VAE_WIDTH if plan.decoder == "wan21" else 64
-    pixels = frame[0] * frame[1]
-    return plan.element_bytes * 3 * LATENT_FRAMES * width * pixels + 16 * 3 * FLOAT32 * pixels
+def _codec_bytes(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> int:
+    """Three of the widest tensors while frames are decoded or encoded, the decoder's next state beside the
+    present one, and a chunk's finished frames."""
+    pixels, frames = frame[0] * frame[1], LATENT_FRAMES * plan.codec_latents
+    width = DECODER_WIDTH.get(plan.decoder, ENCODER_WIDTH)
+    passing = 3 * frames * width + DECODER_STATE.get(plan.decoder, 0.0)
+    return (
+        int(plan.element_bytes * passing * pixels)
+        + 3 * FLOAT32 * LATENT_FRAMES * sizes.chunk_latents * pixels
+    )
 
 
 def _decoder_state(plan: MemoryPlan, frame: tuple[int, int]) -> int:
-    """Two frames of the input of every causal convolution of Wan2.1's decoder: seven at full size, then
-    stages of twice the width at half and quarter size."""
-    pixels = frame[0] * frame[1]
-    if plan.decoder != "wan21":
-        return plan.element_bytes * 4 * 64 * pixels // 4 if plan.decoder in DECODER_PARAMETERS else 0
-    full = 7 * VAE_WIDTH
-    half = 7 * 2 * VAE_WIDTH // 4
-    quarter = 8 * 4 * VAE_WIDTH // 16
-    eighth = 12 * 4 * VAE_WIDTH // 64
-    return plan.element_bytes * 2 * pixels * (full + half + quarter + eighth)
+    return int(plan.element_bytes * DECODER_STATE.get(plan.decoder, 0.0) * frame[0] * frame[1])
