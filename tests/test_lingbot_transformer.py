@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 from torch.fx import GraphModule  # noqa: E402
+from torch.nn.functional import silu  # noqa: E402
 
 import requires  # noqa: E402
 from dreamport.models.lingbot import attention, rope  # noqa: E402
@@ -222,6 +223,32 @@ def test_the_cameras_part_of_the_blocks_can_be_computed_once_a_chunk(model: Ling
     assert (turned.velocity - once.velocity).abs().max() > 0.01
 
 
+def test_the_camera_scales_and_shifts_the_tokens_between_the_two_attentions() -> None:
+    model, clip = random_model(LINGBOT_TINY), Clip(LINGBOT_TINY, 4)
+    weights = model.state_dict()
+
+    def linear(name: str, x: Tensor) -> Tensor:
+        y: Tensor = x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+        return y
+
+    p = linear("patch_embedding_wancamctrl", clip.rays)
+    c = p + linear("c2ws_hidden_states_layer2", silu(linear("c2ws_hidden_states_layer1", p)))
+    assert torch.allclose(model.camera_tokens(clip.rays), c, atol=1e-5)
+    # with every other branch silent, a block is what the camera does
+    for branch in ("self_attn.o", "cross_attn.o", "ffn.2"):
+        weights[f"blocks.1.{branch}.weight"].zero_()
+        weights[f"blocks.1.{branch}.bias"].zero_()
+    h = c + linear("blocks.1.cam_injector_layer2", silu(linear("blocks.1.cam_injector_layer1", c)))
+    x = torch.randn(c.shape, generator=torch.Generator().manual_seed(2))
+    expected = (1 + linear("blocks.1.cam_scale_layer", h)) * x + linear("blocks.1.cam_shift_layer", h)
+    text = model.text_keys(clip.embeddings)
+    block = model.get_submodule("blocks.1")
+    steering = tuple(part[1] for part in model.steering(c))
+    time = torch.ones(1, 4, 6, x.shape[-1])
+    made = block(x, time, steering, (text.k[1], text.v[1]), lambda q, k, v: v, attention.attend)
+    assert torch.allclose(made, expected, atol=1e-5)
+
+
 def test_a_restored_cache_goes_on_as_the_one_that_was_kept(model: LingBotTransformer) -> None:
     clip = Clip(model.config, FRAMES)
     _, cache = played(model, clip)
@@ -322,8 +349,11 @@ def test_without_camera_a_chunk_is_that_of_wan_as_diffusers_computes_it() -> Non
         eps=config.eps,
     ).eval()
     draw = torch.Generator().manual_seed(0)
-    for parameter in peer.parameters():
-        parameter.copy_(torch.randn(parameter.shape, generator=draw) * 0.05)
+    for name, parameter in peer.named_parameters():
+        size = prod(parameter.shape[1:]) ** -0.5 if parameter.ndim in (2, 5) else 0.2
+        parameter.copy_(torch.randn(parameter.shape, generator=draw) * size)
+        if "norm" in name and name.endswith("weight"):
+            parameter.add_(1.5)
     model = random_model(config)
     taken = {transformer_name(name): value for name, value in peer.state_dict().items()}
     left = model.load_state_dict({k: v for k, v in taken.items() if k is not None}, strict=False)
