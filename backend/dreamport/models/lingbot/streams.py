@@ -85,9 +85,7 @@ class EncodeStream(_Stream):
         """
         fits = (video.shape[2] - (0 if self.begun else 1)) % FRAMES == 0 and video.shape[2] > 0
         if not fits:
-            raise ValueError(
-                f"{video.shape[2]} frames are no whole number of latents at this place of a video"
-            )
+            raise ValueError(f"{video.shape[2]} frames are no whole number of latents at this place")
         return (self._run(video).float() - self._mean) / self._std
 
 
@@ -114,13 +112,13 @@ class DecodeStream(_Stream):
         self._at_once = at_once
 
     def push(self, latent: Tensor) -> Tensor:
-        """The next latents ``[B, 16, t, h, w]``, normalised -> frames ``[B, 3, T, H, W]`` in -1..1: 4 for each
-        latent, 1 for the first of a video.
+        """The next latents ``[B, 16, t, h, w]``, normalised -> frames ``[B, 3, T, H, W]`` in -1..1: 4 for
+        each latent, 1 for the first of a video.
         """
         if self._statistics is not None:
             mean, std = self._statistics
             latent = latent.float() * std + mean
-        steps = [self._run(part) for part in latent.split(self._at_once, dim=2)]
+        steps = [self._run(part) for part in torch.split(latent, self._at_once, dim=2)]
         return steps[0] if len(steps) == 1 else torch.cat(steps, dim=2)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +53,7 @@ class MemoryBlock(nn.Module):
         """``x [B, T, C, H, W]``, ``before [B, 1, C, H, W]`` -> the shape of ``x``."""
         earlier = torch.cat([before, x[:, :-1]], dim=1)
         changed = self.conv(torch.cat([x, earlier], dim=2).flatten(0, 1))
-        return F.relu(changed.unflatten(0, x.shape[:2]) + x)
+        return F.relu(changed.reshape(x.shape) + x)
 
 
 class Grow(nn.Module):
@@ -65,7 +66,8 @@ class Grow(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, C, H, W]`` -> ``[N * stride, C, H, W]``, the frames of one after the other."""
-        return self.conv(x).unflatten(1, (self.stride, -1)).flatten(0, 1)
+        grown: Tensor = self.conv(x)
+        return grown.reshape(-1, *x.shape[1:])
 
 
 class TinyDecoder(nn.Module):
@@ -84,7 +86,7 @@ class TinyDecoder(nn.Module):
 
     def decode_past(self, size: Size, batch: int = 1) -> tuple[Tensor, ...]:
         """Zeros: what ``decode_step`` needs at the beginning of latents of ``size`` (rows, columns)."""
-        weight = self.decoder[1].weight
+        weight = self._first.weight
         return tuple(weight.new_zeros((batch, *shape)) for shape in self._past(size))
 
     def decode_step(
@@ -94,16 +96,16 @@ class TinyDecoder(nn.Module):
         needs. ``first``: the video begins here, and ``T = 1 + 4 (t - 1)``; otherwise ``T = 4 t``.
         """
         batch = latent.shape[0]
-        x = latent.to(self.decoder[1].weight.dtype).transpose(1, 2).flatten(0, 1)
+        x = latent.to(self._first.weight.dtype).transpose(1, 2).flatten(0, 1)
         after: list[Tensor] = []
         for layer in self.decoder:
             if isinstance(layer, MemoryBlock):
-                video = x.unflatten(0, (batch, -1))
+                video = x.reshape(batch, -1, *x.shape[1:])
                 x = layer(video, past[len(after)]).flatten(0, 1)
                 after.append(video[:, -1:])
             else:
                 x = layer(x)
-        frames = x.unflatten(0, (batch, -1))
+        frames = x.reshape(batch, -1, *x.shape[1:])
         if first:
             frames = frames[:, frames.shape[1] // latent.shape[2] - 1 :]
         return frames.transpose(1, 2).clamp(0.0, 1.0) * 2.0 - 1.0, tuple(after)
@@ -112,6 +114,10 @@ class TinyDecoder(nn.Module):
         """The whole video of ``latent``."""
         size = (latent.shape[-2], latent.shape[-1])
         return self.decode_step(latent, self.decode_past(size, latent.shape[0]), True)[0]
+
+    @property
+    def _first(self) -> nn.Conv2d:
+        return cast(nn.Conv2d, self.decoder[1])
 
     def _past(self, size: Size) -> list[Shape]:
         """One frame of the input of every memory block: frames, channels, rows, columns."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,10 @@ from dreamport.models.lingbot.vae_layers import (
     Attention,
     CausalConv3d,
     Downsample,
+    Head,
+    Layer,
     Past,
     Residual,
-    RMSNorm,
     Shape,
     Size,
     Upsample,
@@ -45,16 +46,13 @@ less the mean, over the deviation."""
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """``dim``: channels at full size. ``time``: whether a halving of the size also halves the frames.
-    ``subpixel``: faster upsampling, the same but for rounding (``vae_layers.Upsample``).
-    """
+    """``dim``: channels at full size. ``time``: whether a halving of the size also halves the frames."""
 
     dim: int = 96
     latent_channels: int = 16
     multipliers: tuple[int, ...] = (1, 2, 4, 4)
     residuals: int = 2
     time: tuple[bool, ...] = (False, True, True)
-    subpixel: bool = False
 
 
 WAN21 = VAEConfig()
@@ -80,25 +78,23 @@ class Encoder(nn.Module):
                 layers.append(Downsample(width, config.time[level]))
         self.downsamples = nn.Sequential(*layers)
         self.middle = _middle(last)
-        self.head = nn.Sequential(RMSNorm(last), nn.SiLU(), CausalConv3d(last, 2 * config.latent_channels))
+        self.head = Head(last, 2 * config.latent_channels)
 
     def past(self, size: Size) -> Iterator[Shape]:
         """What its layers need of the past, in their order, for frames of ``size`` pixels."""
         yield from self.conv1.past(size)
-        for layer in self.downsamples:
+        for layer in _layers(self.downsamples, self.middle):
             yield from layer.past(size)
             if isinstance(layer, Downsample):
                 size = (size[0] // 2, size[1] // 2)
-        for layer in self.middle:
-            yield from layer.past(size)
-        yield from self.head[2].past(size)
+        yield from self.head.past(size)
 
     def run(self, x: Tensor, past: Past) -> Tensor:
         """See the class."""
         x = self.conv1.run(x, past)
-        for layer in (*self.downsamples, *self.middle):
+        for layer in _layers(self.downsamples, self.middle):
             x = layer.run(x, past)
-        return _head(self.head, x, past)
+        return self.head.run(x, past)
 
 
 class Decoder(nn.Module):
@@ -116,26 +112,26 @@ class Decoder(nn.Module):
                 layers.append(Residual(into, width))
                 into = width
             if level < len(config.time):
-                layers.append(Upsample(width, config.time[::-1][level], config.subpixel))
+                layers.append(Upsample(width, config.time[::-1][level]))
                 into = width // 2
         self.upsamples = nn.Sequential(*layers)
-        self.head = nn.Sequential(RMSNorm(widths[-1]), nn.SiLU(), CausalConv3d(widths[-1], 3))
+        self.head = Head(widths[-1], 3)
 
     def past(self, size: Size) -> Iterator[Shape]:
         """What its layers need of the past, in their order, for latents of ``size``."""
         yield from self.conv1.past(size)
-        for layer in (*self.middle, *self.upsamples):
+        for layer in _layers(self.middle, self.upsamples):
             yield from layer.past(size)
             if isinstance(layer, Upsample):
                 size = (2 * size[0], 2 * size[1])
-        yield from self.head[2].past(size)
+        yield from self.head.past(size)
 
     def run(self, x: Tensor, past: Past) -> Tensor:
         """See the class."""
         x = self.conv1.run(x, past)
-        for layer in (*self.middle, *self.upsamples):
+        for layer in _layers(self.middle, self.upsamples):
             x = layer.run(x, past)
-        return _head(self.head, x, past)
+        return self.head.run(x, past)
 
 
 class WanVAE(nn.Module):
@@ -156,7 +152,7 @@ class WanVAE(nn.Module):
             self.decoder = Decoder(config)
 
     def encode_past(self, size: Size, batch: int = 1) -> tuple[Tensor, ...]:
-        """Zeros: what ``encode_step`` needs at the beginning of a video of ``size`` pixels (rows, columns)."""
+        """Zeros: what ``encode_step`` needs at the beginning of a video of ``size`` pixels."""
         return _zeros(self.encoder.conv1.weight, self.encoder.past(size), batch)
 
     def decode_past(self, size: Size, batch: int = 1) -> tuple[Tensor, ...]:
@@ -177,8 +173,9 @@ class WanVAE(nn.Module):
     def decode_step(
         self, latent: Tensor, past: Sequence[Tensor], first: bool
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The next latents ``[B, C, t, h, w]`` -> frames ``[B, 3, T, H, W]`` in -1..1 and their past; ``first``
-        and ``T`` as in :meth:`encode_step`.
+        """The next latents ``[B, C, t, h, w]`` -> frames ``[B, 3, T, H, W]`` in -1..1 and their past.
+
+        ``first`` and ``T`` as in :meth:`encode_step`.
         """
         kept = Past(past, first)
         video = self.decoder.run(self.conv2(_as(self.decoder.conv1.weight, latent)), kept)
@@ -204,8 +201,8 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def channels_last(module: M) -> M:
-    """Lay out the weights of all convolutions with channels last, which cuDNN's kernels for low precision want;
-    what passes through them follows.
+    """Lay out the weights of all convolutions with channels last, which cuDNN's kernels for low precision
+    want; what passes through them follows.
     """
     for parameter in module.parameters():
         if parameter.dim() in (4, 5):
@@ -214,12 +211,18 @@ def channels_last(module: M) -> M:
     return module
 
 
+def subpixel(vae: WanVAE) -> WanVAE:
+    """Upsample with fewer products, the same but for rounding (``vae_layers.Upsample``)."""
+    for module in vae.modules():
+        if isinstance(module, Upsample):
+            module.subpixel = True
+    return vae
+
+
 def statistics(like: Tensor) -> tuple[Tensor, Tensor]:
     """``MEAN`` and ``STD`` as ``[1, 16, 1, 1, 1]`` float32, on the device of ``like``."""
-    mean, std = (
-        torch.tensor(values, device=like.device)[None, :, None, None, None] for values in (MEAN, STD)
-    )
-    return mean, std
+    both = torch.tensor([MEAN, STD], device=like.device)[:, None, :, None, None, None]
+    return both[0], both[1]
 
 
 def normalised(latent: Tensor) -> Tensor:
@@ -238,10 +241,8 @@ def _middle(width: int) -> nn.Sequential:
     return nn.Sequential(Residual(width, width), Attention(width), Residual(width, width))
 
 
-def _head(head: nn.Sequential, x: Tensor, past: Past) -> Tensor:
-    norm, silu, conv = head
-    out: Tensor = conv.run(silu(norm(x)), past)  # type: ignore[operator]
-    return out
+def _layers(*parts: nn.Sequential) -> tuple[Layer, ...]:
+    return tuple(cast(Layer, layer) for part in parts for layer in part)
 
 
 def _zeros(like: Tensor, shapes: Iterator[Shape], batch: int) -> tuple[Tensor, ...]:

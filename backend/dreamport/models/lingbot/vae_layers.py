@@ -1,4 +1,4 @@
-"""Layers of the Wan2.1 VAE that go on where the last frames ended: causal in time, what they saw kept outside.
+"""Layers of the Wan2.1 VAE that go on where the last frames ended, what they saw being kept outside.
 
 A causal layer sees frames of the past only: zeros before the first. What it needs of them is handed in and
 out by :class:`Past`, so that a video may be cut anywhere and gives the same frames.
@@ -7,6 +7,7 @@ out by :class:`Past`, so that a video may be cut anywhere and gives the same fra
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -21,8 +22,8 @@ Shape = tuple[int, int, int, int]
 class Past:
     """The last frames that each causal layer saw, in the order in which the layers run.
 
-    ``before [B, C, n, H, W]`` each, zeros at the beginning; ``first``: the video begins with these frames, and
-    its first frame is coded by itself. ``after`` fills up with what the next call needs.
+    ``before [B, C, n, H, W]`` each, zeros at the beginning; ``first``: the video begins with these frames,
+    and its first frame is coded by itself. ``after`` fills up with what the next call needs.
     """
 
     def __init__(self, before: Sequence[Tensor], first: bool) -> None:
@@ -38,6 +39,18 @@ class Past:
         return joined
 
 
+class Layer(nn.Module):
+    """A part of the codec that is run with its past."""
+
+    def past(self, size: Size) -> Iterator[Shape]:
+        """What it needs of the past for frames of ``size``, layer by layer; by default nothing."""
+        yield from ()
+
+    def run(self, x: Tensor, past: Past) -> Tensor:
+        """``[B, C, T, H, W]`` -> ``[B, C', T', H', W']``."""
+        raise NotImplementedError
+
+
 class RMSNorm(nn.Module):
     """Root-mean-square norm over channels (arXiv 1910.07467), in float32. ``dims``: axes behind them."""
 
@@ -47,7 +60,8 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = F.normalize(x.float(), dim=1) * x.shape[1] ** 0.5
-        return normed.to(x.dtype) * self.gamma
+        scaled: Tensor = normed.to(x.dtype) * self.gamma
+        return scaled
 
 
 class CausalConv3d(nn.Conv3d):
@@ -66,7 +80,7 @@ class CausalConv3d(nn.Conv3d):
         return convolved
 
 
-class Residual(nn.Module):
+class Residual(Layer):
     """Two normalised causal convolutions, added to their input. Places in ``residual`` are the files'."""
 
     def __init__(self, into: int, out: int) -> None:
@@ -78,7 +92,6 @@ class Residual(nn.Module):
         self.shortcut = nn.Conv3d(into, out, 1) if into != out else nn.Identity()
 
     def past(self, size: Size) -> Iterator[Shape]:
-        """As of :class:`CausalConv3d`."""
         for layer in self.residual:
             if isinstance(layer, CausalConv3d):
                 yield from layer.past(size)
@@ -92,7 +105,7 @@ class Residual(nn.Module):
         return added
 
 
-class Attention(nn.Module):
+class Attention(Layer):
     """Self-attention within each frame, one head."""
 
     def __init__(self, channels: int) -> None:
@@ -100,10 +113,6 @@ class Attention(nn.Module):
         self.norm = RMSNorm(channels, dims=2)
         self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.proj = nn.Conv2d(channels, channels, 1)
-
-    def past(self, size: Size) -> Iterator[Shape]:
-        """Nothing."""
-        yield from ()
 
     def run(self, x: Tensor, past: Past) -> Tensor:
         """``[B, C, T, H, W]`` -> the same."""
@@ -113,7 +122,7 @@ class Attention(nn.Module):
         return x + as_video(self.proj(seen), x.shape[0])
 
 
-class Downsample(nn.Module):
+class Downsample(Layer):
     """Half the size; with ``time`` also half the frames, of which the video's first stays by itself."""
 
     def __init__(self, channels: int, time: bool) -> None:
@@ -122,7 +131,6 @@ class Downsample(nn.Module):
         self.time_conv = nn.Conv3d(channels, channels, (3, 1, 1), stride=(2, 1, 1)) if time else None
 
     def past(self, size: Size) -> Iterator[Shape]:
-        """As of :class:`CausalConv3d`."""
         if self.time_conv is not None:
             yield self.time_conv.in_channels, 1, size[0] // 2, size[1] // 2
 
@@ -138,16 +146,31 @@ class Downsample(nn.Module):
         return torch.cat([x[:, :, :1], self.time_conv(x)], dim=2) if x.shape[2] > 1 else x
 
 
-class Upsample(nn.Module):
+class Head(nn.Sequential):
+    """The last convolution, with its norm."""
+
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__(RMSNorm(into), nn.SiLU(), CausalConv3d(into, out))
+
+    def past(self, size: Size) -> Iterator[Shape]:
+        """As of :class:`Layer`."""
+        yield from cast(CausalConv3d, self[2]).past(size)
+
+    def run(self, x: Tensor, past: Past) -> Tensor:
+        """As of :class:`Layer`."""
+        return cast(CausalConv3d, self[2]).run(self[1](self[0](x)), past)
+
+
+class Upsample(Layer):
     """Twice the size and half the channels; with ``time`` also twice the frames, but for the video's first.
 
     ``subpixel``: the convolution behind the doubling is done at the smaller size with summed weights, which
     takes 16 instead of 36 products for each input pixel and channel and gives the same but for rounding.
     """
 
-    def __init__(self, channels: int, time: bool, subpixel: bool) -> None:
+    def __init__(self, channels: int, time: bool) -> None:
         super().__init__()
-        self.subpixel = subpixel
+        self.subpixel = False
         self.resample = nn.Sequential(
             nn.Upsample(scale_factor=2.0, mode="nearest-exact"),
             nn.Conv2d(channels, channels // 2, 3, padding=1),
@@ -155,7 +178,6 @@ class Upsample(nn.Module):
         self.time_conv = nn.Conv3d(channels, 2 * channels, (3, 1, 1)) if time else None
 
     def past(self, size: Size) -> Iterator[Shape]:
-        """As of :class:`CausalConv3d`."""
         if self.time_conv is not None:
             yield self.time_conv.in_channels, 2, *size
 
@@ -170,8 +192,8 @@ class Upsample(nn.Module):
                 x = torch.cat([x[:, :, :alone], doubled], dim=2) if alone else doubled
         frames = as_frames(x)
         if self.subpixel:
-            conv = self.resample[1]
-            return as_video(doubled_conv(frames, conv.weight, conv.bias), x.shape[0])
+            conv = cast(nn.Conv2d, self.resample[1])
+            return as_video(doubled_conv(frames, conv), x.shape[0])
         return as_video(self.resample(frames), x.shape[0])
 
 
@@ -182,7 +204,7 @@ def as_frames(x: Tensor) -> Tensor:
 
 def as_video(x: Tensor, batch: int) -> Tensor:
     """``[B * T, C, H, W]`` -> ``[B, C, T, H, W]``."""
-    return x.unflatten(0, (batch, -1)).transpose(1, 2)
+    return x.reshape(batch, -1, *x.shape[1:]).transpose(1, 2)
 
 
 def in_time(x: Tensor) -> Tensor:
@@ -191,17 +213,20 @@ def in_time(x: Tensor) -> Tensor:
     return torch.stack([first, second], dim=3).flatten(2, 3)
 
 
-def doubled_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A 3x3 convolution of ``x [N, C, H, W]`` doubled by nearest neighbour, as four 2x2 convolutions of ``x``,
-    one for each place in a doubled pixel (sub-pixel convolution, arXiv 1609.05158).
+def doubled_conv(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """The 3x3 convolution ``conv`` of ``x [N, C, H, W]`` doubled by nearest neighbour, as four 2x2
+    convolutions of ``x``, one for each place in a doubled pixel (sub-pixel convolution, arXiv 1609.05158).
     """
-    # along one axis, the even place sees the neighbour before once and the pixel twice, the odd one the reverse
+    # along one axis, the even place sees the pixel before once and its own twice, the odd one the reverse
     taps = torch.tensor(
         [[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], device=x.device, dtype=torch.float32
     )
-    summed = torch.einsum("pak,qbl,oikl->pqoiab", taps, taps, weight.float()).to(weight.dtype)
+    summed = torch.einsum("pak,qbl,oikl->pqoiab", taps, taps, conv.weight.float())
     height, width = x.shape[-2:]
-    four = F.conv2d(x, summed.flatten(0, 2), bias.repeat(4), padding=1).unflatten(1, (2, 2, -1))
+    bias = None if conv.bias is None else conv.bias.repeat(4)
+    four = F.conv2d(x, summed.flatten(0, 2).to(x.dtype), bias, padding=1).reshape(
+        x.shape[0], 2, 2, -1, height + 1, width + 1
+    )
     rows = [
         torch.stack([four[:, p, q, :, p : p + height, q : q + width] for q in range(2)], dim=-1)
         for p in range(2)
