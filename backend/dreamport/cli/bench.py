@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from dreamport.cli.bench_lingbot import lingbot
 from dreamport.cli.output import console, print_json, print_table
 from dreamport.cli.progress import progress_bars
 
 bench = typer.Typer(
     name="bench", help="Measure speed as a client in another process sees it.", no_args_is_help=True
 )
+
+
+bench.command()(lingbot)
 
 
 class TransportName(StrEnum):

@@ -18,6 +18,11 @@ from dreamport.service.wire import EncodedFrame, encode_frame, frame_timing
 WAKE_EARLY_S = 0.002
 """The event loop counts in milliseconds and may be busy: the worker sleeps the rest of a wait, seconds."""
 
+PRESENT_LATER_S = 0.05
+"""What a client has in hand, seconds, against delays on the way: in a chunked world a twentieth of a second
+more does not count, and an uneven picture does.
+"""
+
 
 @dataclass(frozen=True)
 class MadeFrame:
@@ -88,8 +93,8 @@ class FrameMaker:
         return late_s
 
     def show_next(self, due_s: float) -> None:
-        """Encode the frame that waits first and hand it out when it is due."""
-        made = self.encode(self._session.show(), due_s)
+        """Encode the frame that waits first and hand it out when it is due, to be presented a little later."""
+        made = self.encode(self._session.show(), due_s + PRESENT_LATER_S)
         sleep_exactly_until(due_s)
         self._hand_out(made)
 

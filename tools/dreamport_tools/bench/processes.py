@@ -27,11 +27,14 @@ class ProcessError(DreamportError):
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """A server that listens. ``started_s``: from its start to the line that says so, seconds."""
+    """A server that listens. ``started_s``: from its start to the line that says so, seconds; ``page``: the
+    address to open in a browser, empty where it serves none.
+    """
 
     pid: int
     address: str
     started_s: float
+    page: str = ""
 
 
 @contextmanager
@@ -45,7 +48,8 @@ def running_server(arguments: Sequence[str], server: Sequence[str] = SERVE) -> I
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             ready = _first_line(process, log)
-            yield ServerProcess(process.pid, ready["address"], time.monotonic() - began)
+            started_s = time.monotonic() - began
+            yield ServerProcess(process.pid, ready["address"], started_s, ready.get("open", ""))
             if process.poll() is not None:
                 raise ProcessError(f"the server ended with code {process.returncode}: {_tail(log)}")
         finally:
