@@ -30,7 +30,7 @@ from dreamport.geometry import Intrinsics, Pose
 from dreamport.service.channel import host_of, only_this_machine
 from dreamport.service.negotiation import PROTOCOL_VERSION
 from dreamport.service.pictures import decode_inverse_depth
-from dreamport.service.refusal import RETRY_PUSHBACK
+from dreamport.service.refusal import RETRY_PUSHBACK, SAID_BY_SERVER
 from dreamport.service.service_client import ServiceClient
 from dreamport.service.shared_memory import FrameRingReader
 from dreamport.service.wire import intrinsics_message, pose_message
@@ -135,9 +135,7 @@ class PlayClient(ServiceClient):
         return stream
 
     async def _begin(self, channel: grpc.aio.Channel, wanted: play_pb2.Open, worker: str) -> PlayStream:
-        stream = PlayStream(
-            play_pb2_grpc.PlayServiceStub(channel).Play(metadata=self._metadata), channel, worker
-        )
+        stream = PlayStream(play_pb2_grpc.PlayServiceStub(channel).Play(metadata=self._metadata), worker)
         try:
             await stream.send(play_pb2.PlayRequest(open=wanted))
             await stream.begin()
@@ -162,9 +160,8 @@ class PlayClient(ServiceClient):
 class PlayStream:
     """One session as its client sees it. Writing is safe from several tasks; reading is for one."""
 
-    def __init__(self, call: Any, channel: grpc.aio.Channel, worker: str = "") -> None:
+    def __init__(self, call: Any, worker: str = "") -> None:
         self._call = call
-        self._channel = channel
         self.worker = worker
         """Address of the worker that plays the session, where the server handed one out."""
         self.elsewhere: play_pb2.Redirect | None = None
@@ -274,7 +271,7 @@ class PlayStream:
         try:
             response = await self._call.read()
         except grpc.aio.AioRpcError as error:
-            raise self._told(_play_error(error)) from error
+            raise self._told(_play_error(error), error.trailing_metadata()) from error
         except asyncio.CancelledError:
             # A call that was cancelled here raises this too; a task that is cancelled must see it.
             if self._call.cancelled() and not _being_cancelled():
@@ -353,13 +350,13 @@ class PlayStream:
 
     async def _ending(self) -> PlayError:
         code, details = await self._call.code(), await self._call.details()
-        retry_after_ms = _retry_after(await self._call.trailing_metadata())
-        return self._told(PlayError(code, details or "The call is over.", retry_after_ms))
+        trailers = await self._call.trailing_metadata()
+        return self._told(PlayError(code, details or "The call is over.", _retry_after(trailers)), trailers)
 
-    def _told(self, error: PlayError) -> PlayError:
+    def _told(self, error: PlayError, trailers: Any) -> PlayError:
         """What a person is told: of a worker that is gone, gRPC says no more than that a socket closed."""
-        connected = self._channel.get_state() == grpc.ChannelConnectivity.READY
-        if not self.worker or error.code != grpc.StatusCode.UNAVAILABLE or connected:
+        said = any(key == SAID_BY_SERVER for key, _ in trailers or ())
+        if not self.worker or error.code != grpc.StatusCode.UNAVAILABLE or said:
             return error
         return PlayError(error.code, LOST_WORKER.format(worker=self.worker), LOST_RETRY_MS)
 

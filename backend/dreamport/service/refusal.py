@@ -8,6 +8,8 @@ from dreamport.errors import DreamportError
 
 RETRY_PUSHBACK = "grpc-retry-pushback-ms"
 """Trailer that says when to come back (gRFC A6)."""
+SAID_BY_SERVER = "dreamport-said"
+"""Trailer of an UNAVAILABLE that the server itself says: gRPC makes the same of a broken connection."""
 
 
 class Refusal(DreamportError):
@@ -22,7 +24,9 @@ class Refusal(DreamportError):
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """Trailing metadata of the status."""
-        return () if self.retry_after_ms is None else ((RETRY_PUSHBACK, str(self.retry_after_ms)),)
+        said = ((SAID_BY_SERVER, "1"),) if self.code is grpc.StatusCode.UNAVAILABLE else ()
+        again = () if self.retry_after_ms is None else ((RETRY_PUSHBACK, str(self.retry_after_ms)),)
+        return (*said, *again)
 
 
 def invalid(field: str, problem: str) -> Refusal:

@@ -56,16 +56,10 @@ class PlacedCall:
         """Why the address that the service said is not followed; for the page."""
         self._workers = workers
         self._metadata = metadata
-        self._channel = home
         self.call = self._begin(home)
         self._open = b""
         self._placed = asyncio.Event()
         self._finished = False
-
-    @property
-    def lost(self) -> bool:
-        """The worker that had the session cannot be reached any more."""
-        return bool(self.worker) and self._channel.get_state() != grpc.ChannelConnectivity.READY
 
     async def write(self, data: bytes) -> None:
         """Send one message; all but the first wait until the session's place is known."""
@@ -107,7 +101,7 @@ class PlacedCall:
         if channel is None or self._finished:
             return None
         self.call.cancel()
-        self.worker, self._channel = redirect.address, channel
+        self.worker = redirect.address
         self.call = self._begin(channel)
         ticket = play_pb2.PlayRequest(open=play_pb2.Open(ticket=redirect.ticket)).SerializeToString()
         await self.call.write(self._open + ticket)

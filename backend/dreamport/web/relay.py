@@ -22,12 +22,15 @@ import grpc.aio
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from dreamport.web.placed_call import Metadata, PlacedCall, PlayCall, Workers
+from dreamport.web.placed_call import Metadata, PlacedCall, Workers
 
 CLOSE_BASE = 4000
 UNSUPPORTED_DATA = 1003
 GOODBYE_S = 2.0
+SAID_BY_SERVER = "dreamport-said"
+"""Trailer of an UNAVAILABLE that the service itself says: gRPC makes the same of a broken connection."""
 RELAYED_METADATA = ("grpc-retry-pushback-ms",)
+ABSENT = "The Dreamport backend does not answer. Start it again with `dreamport play`, then reload."
 LOST_WORKER = (
     "The worker that plays this session is lost. It goes on by itself on another one, from its last "
     "snapshot, some seconds back."
@@ -131,20 +134,14 @@ async def _report_end(websocket: WebSocket, placed: PlacedCall) -> None:
         return
     call = placed.call
     code, details = await call.code(), await call.details()
-    metadata = {}
+    metadata, said = {}, False
     for key, value in await call.trailing_metadata() or ():
+        said = said or key == SAID_BY_SERVER
         if key in RELAYED_METADATA:
             metadata[key] = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-    if code == grpc.StatusCode.UNAVAILABLE and placed.lost:
-        details = LOST_WORKER
-    elif code == grpc.StatusCode.UNAVAILABLE and not await _reached(call):
-        details = "The Dreamport backend does not answer. Start it again with `dreamport play`, then reload."
+    if code == grpc.StatusCode.UNAVAILABLE and not said:
+        details = LOST_WORKER if placed.worker else ABSENT
     await _end(websocket, code, details or "", metadata)
-
-
-async def _reached(call: PlayCall) -> bool:
-    """Whether the service itself sent the status, rather than our own channel for want of a connection."""
-    return bool(await call.initial_metadata()) or bool(await call.trailing_metadata())
 
 
 async def _end(websocket: WebSocket, code: grpc.StatusCode, details: str, metadata: dict[str, str]) -> None:

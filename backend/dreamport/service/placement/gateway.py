@@ -52,6 +52,8 @@ class Gateway:
         self.posts = [Post(number) for number in range(cluster.count)]
         self._cluster = cluster
         self.roll = Roll()
+        self._worlds: dict[str, world_pb2.World] = {}
+        self._executors: dict[str, ExecutorInfo] = {}
         self._staffing: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -64,26 +66,17 @@ class Gateway:
 
     @property
     def worlds(self) -> list[world_pb2.World]:
-        """The worlds of all workers; where two have one of the same name, the first worker's."""
-        found: dict[str, world_pb2.World] = {}
-        for post in self.posts:
-            for data in () if post.greeting is None else post.greeting.worlds:
-                world = world_pb2.World.FromString(data)
-                found.setdefault(world.summary.name, world)
-        return list(found.values())
+        """The worlds of all workers there have been."""
+        return list(self._worlds.values())
 
     def status(self) -> ServerStatus:
         """What all workers do now."""
         placements = list(self.roll)
-        executors: dict[str, ExecutorInfo] = {}
-        for post in self.posts:
-            if post.greeting is not None:
-                executors = {**post.greeting.executors, **executors}
         playing = sum(placement.playing for placement in placements)
         return ServerStatus(
             address=self.address,
             worlds=tuple(world.summary.name for world in self.worlds),
-            executors=executors,
+            executors=dict(self._executors),
             sessions=playing,
             parked=len(placements) - playing,
             fps=sum(post.fps for post in self.posts),
@@ -206,7 +199,7 @@ class Gateway:
             if post.worker is not None and post.greeting is not None:
                 with contextlib.suppress(WorkerLostError):
                     worlds = await post.worker.look()
-                    post.greeting = dataclasses.replace(post.greeting, worlds=worlds)
+                    self._greet(post, dataclasses.replace(post.greeting, worlds=worlds))
 
     async def close(self) -> None:
         """No more placing; stop every worker, which tells its clients."""
@@ -222,7 +215,7 @@ class Gateway:
         while True:
             worker = self._cluster.worker(post.number)
             try:
-                post.greeting = await worker.start()
+                greeting = await worker.start()
             except WorkerLostError as error:
                 failures += 1
                 pause_s = min(MOST_PAUSE_S, 2.0**failures)
@@ -233,7 +226,8 @@ class Gateway:
                 await asyncio.sleep(pause_s)
                 continue
             failures, post.worker = 0, worker
-            _log.info("worker ready", worker=post.number, address=post.address, pid=post.greeting.pid)
+            self._greet(post, greeting)
+            _log.info("worker ready", worker=post.number, address=post.address, pid=greeting.pid)
             if not first.done():
                 first.set_result(None)
             try:
@@ -248,6 +242,13 @@ class Gateway:
             _log.error("worker lost", worker=post.number, sessions=len(gone), reason=why)
             await worker.stop(0.0)
             await self._rehome_lost()
+
+    def _greet(self, post: Post, greeting: WorkerGreeting) -> None:
+        post.greeting = greeting
+        self._executors.update(greeting.executors)
+        for data in greeting.worlds:
+            world = world_pb2.World.FromString(data)
+            self._worlds.setdefault(world.summary.name, world)
 
     async def _watch(self, post: Post, worker: WorkerHandle) -> str:
         """Fetch reports until the worker is gone; gives why."""

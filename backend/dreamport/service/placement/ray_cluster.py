@@ -106,7 +106,7 @@ class RayWorker:
                 f"worker {self._number} failed: {type(cause).__name__}; see the log"
             ) from None
         except RayActorError as error:
-            _log.info("worker died", worker=self._number, error=str(error))
+            _log.debug("worker died", worker=self._number, error=str(error))
             raise WorkerLostError(f"the process of worker {self._number} is gone") from None
         except RayError as error:
             raise WorkerLostError(
@@ -146,8 +146,8 @@ class RayCluster:
 
 @contextlib.contextmanager
 def ray_cluster(options: ServerOptions, workers: int | None, address: str) -> Iterator[RayCluster]:
-    """Ray while the block runs. ``workers`` ``None``: one a GPU, or one without. ``address``: ``local``, or a
-    cluster's as ``ray.init`` takes it. Raises ``ServerStartError``.
+    """Ray while the block runs. ``workers`` ``None``: one a GPU, or one where there is none. ``address``:
+    ``local``, or a cluster's as ``ray.init`` takes it. Raises ``ServerStartError``.
 
     Not inside an event loop: Ray waits for its processes.
     """
@@ -156,7 +156,9 @@ def ray_cluster(options: ServerOptions, workers: int | None, address: str) -> It
 
     own: dict[str, Any] = {}
     if address == LOCAL:
-        own = {"num_cpus": workers or 1, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        own = {"num_cpus": workers or 1, "include_dashboard": False}
+        if options.loopback:
+            own["_node_ip_address"] = "127.0.0.1"
     try:
         ray.init(address=address, logging_level=logging.WARNING, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -165,7 +167,14 @@ def ray_cluster(options: ServerOptions, workers: int | None, address: str) -> It
             "leave --ray-address out"
         ) from error
     try:
-        gpus = int(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
-        yield RayCluster(options, workers or max(1, gpus), gpu=gpus > 0)
+        has: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        kind = "GPU" if has.get("GPU", 0) >= 1 and options.executor != "openvino" else "CPU"
+        room = max(1, int(has.get(kind, 0)))
+        if workers is not None and workers > room:
+            raise ServerStartError(
+                f"{workers} workers need a {kind} each, and there are {room}: give --workers {room} or "
+                "fewer, or more machines"
+            )
+        yield RayCluster(options, workers or (room if kind == "GPU" else 1), gpu=kind == "GPU")
     finally:
         ray.shutdown()
