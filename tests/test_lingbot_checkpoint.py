@@ -19,8 +19,10 @@ from torch import nn  # noqa: E402
 from dreamport.errors import PackError  # noqa: E402
 from dreamport.models.lingbot.checkpoint import (  # noqa: E402
     CheckpointFiles,
+    check,
     find,
     load_decoder,
+    load_prompt_encoder,
     load_transformer,
     load_vae,
     random_module,
@@ -29,8 +31,14 @@ from dreamport.models.lingbot.checkpoint import (  # noqa: E402
 )
 from dreamport.models.lingbot.checkpoint.loading import load_module  # noqa: E402
 from dreamport.models.lingbot.checkpoint.names import plain_name, transformer_name, vae_name  # noqa: E402
+from dreamport.models.lingbot.checkpoint.random_files import (  # noqa: E402
+    random_text_tensors,
+    write_letters_tokenizer,
+    write_random,
+)
 from dreamport.models.lingbot.checkpoint.tensors import shapes, tensors  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_TINY  # noqa: E402
+from dreamport.models.lingbot.text import text_name  # noqa: E402
 from dreamport.models.lingbot.tiny_vae import TAEW21_TINY, TinyDecoder  # noqa: E402
 from dreamport.models.lingbot.vae import WAN21_TINY, WanVAE  # noqa: E402
 from lingbot_files import (  # noqa: E402
@@ -90,7 +98,7 @@ def write_checkpoint(folder: Path, layout: str, shapes_of: Shapes | None = None)
         save_file({"x": torch.zeros(1)}, folder / "vae" / "diffusion_pytorch_model.safetensors")
         write_shards(folder / "text_encoder", {"a": torch.zeros(1), "b": torch.zeros(1)}, "model", 2)
         (folder / "tokenizer").mkdir()
-        (folder / "tokenizer" / "spiece.model").write_bytes(b"x")
+        (folder / "tokenizer" / "tokenizer.json").write_text("{}")
         return folder
     write_parts(folder)
     if layout == "v2_14b":
@@ -388,3 +396,48 @@ def test_a_tiny_decoder_is_as_wide_as_its_file(tmp_path: Path) -> None:
     assert all(torch.equal(values[key], value) for key, value in loaded.state_dict().items())
     with pytest.raises(PackError, match="--decoder"):
         load_decoder(replace(files, decoder=()), "cpu", torch.float32)
+
+
+def test_the_text_encoder_is_loaded_from_the_original_file_and_from_the_diffusers_port(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("transformers")
+    pytest.importorskip("ftfy")
+    values = random_text_tensors(64, 0)
+    torch.save(values, tmp_path / "models_t5_umt5-xxl-enc-bf16.pth")
+    write_letters_tokenizer(tmp_path / "tokenizer")
+    ported = {text_name(name): value for name, value in values.items()}
+    ported["shared.weight"] = ported["encoder.embed_tokens.weight"].clone()
+    save_file(ported, tmp_path / "model.safetensors")
+    tokenizer = (tmp_path / "tokenizer" / "tokenizer.json",)
+    found = []
+    for name in ("models_t5_umt5-xxl-enc-bf16.pth", "model.safetensors"):
+        files = CheckpointFiles("flat", (), (), (tmp_path / name,), tokenizer)
+        found.append(load_prompt_encoder(files, "cpu", torch.float32, 24).encode("a quiet valley"))
+    assert found[0].shape == (1, 24, 64)
+    assert torch.equal(found[0], found[1])
+    letters_and_end = 16
+    assert found[0][0, letters_and_end - 1].any() and not found[0][0, letters_and_end:].any()
+
+
+def test_a_whole_random_checkpoint_is_checked_loaded_and_the_same_each_time(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    written = [write_random(tmp_path / name, LINGBOT_TINY, "v2_14b", 5) for name in ("one", "two")]
+    first, second = (find(folder) for folder in written)
+    config = read_config(first)
+    assert replace(config, text_tokens=LINGBOT_TINY.text_tokens) == LINGBOT_TINY
+    check(first, config)
+    for mine, other in zip(first.transformer + first.vae, second.transformer + second.vae, strict=True):
+        same = dict(tensors([other], plain_name, "cpu", None))
+        assert all(torch.equal(value, same[name]) for name, value in tensors([mine], plain_name, "cpu", None))
+
+
+def test_a_checkpoint_with_the_text_encoder_of_another_model_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    folder = write_random(tmp_path / "checkpoint", LINGBOT_TINY, "flat", 5)
+    values = random_text_tensors(64, 0)
+    del values["blocks.1.attn.q.weight"]
+    torch.save(values, folder / "models_t5_umt5-xxl-enc-bf16.pth")
+    files = find(folder)
+    with pytest.raises(PackError, match=r"umT5 text encoder: 1 tensor missing: encoder\.block\.1"):
+        check(files, read_config(files))

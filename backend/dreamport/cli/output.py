@@ -43,6 +43,11 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Non
     console().print(table)
 
 
+def size_in_words(size: int) -> str:
+    """Bytes for a person, in units of powers of ten: ``37.1 GB``."""
+    return f"{size / 1e9:.1f} GB" if size >= 10**9 else f"{size / 1e6:.1f} MB"
+
+
 def print_error(error: DreamportError) -> None:
     """The error as one line on standard error."""
     text = " ".join(str(error).split())

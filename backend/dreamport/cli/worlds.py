@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dreamport.cli.output import console, print_json, print_table
+from dreamport.cli.output import console, print_json, print_table, size_in_words
 from dreamport.cli.worlds_add import add
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _referred(pack: WorldPack) -> str:
         return ""
     record = pack.weight_record()
     count = sum(len(files) for files in record.files.values())
-    return f", and {count} files of a checkpoint ({record.layout}), {record.total_bytes / 1e9:.1f} GB"
+    return f", and {count} files of a checkpoint ({record.layout}), {size_in_words(record.total_bytes)}"
 
 
 def _summary(entry: WorldEntry) -> dict[str, object]:
@@ -130,7 +130,7 @@ def _checkpoint_rows(pack: WorldPack) -> list[tuple[str, str]]:
             f"{checkpoint.family} {record.layout}: {sizes.layers} layers of {sizes.dim}, "
             f"{len(checkpoint.indices)} steps, decoder {checkpoint.decoder}",
         ),
-        ("weights", f"{record.total_bytes / 1e9:.1f} GB in {folder}"),
+        ("weights", f"{size_in_words(record.total_bytes)} in {folder}"),
     ]
 
 

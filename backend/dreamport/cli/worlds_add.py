@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dreamport.cli.extras import require_extra
-from dreamport.cli.output import console, print_json
+from dreamport.cli.output import console, print_json, size_in_words
 
 add = typer.Typer(name="add", help="Make a world of something on this machine.", no_args_is_help=True)
 
@@ -89,7 +89,7 @@ def lingbot(
         return
     console().print(
         f"World {name} is added: {files.layout}, {sizes.layers} layers of {sizes.dim}, "
-        f"{weight_bytes / 1e9:.1f} GB of weights, {width}x{height}. Licence: {pack.manifest.licence}. "
+        f"{size_in_words(weight_bytes)} of weights, {width}x{height}. Licence: {pack.manifest.licence}. "
         f"Whether it fits this machine: dreamport doctor. Then: dreamport play {name}",
         markup=False,
     )

@@ -191,7 +191,7 @@ def _tokenizer(places: Iterable[Path]) -> tuple[Path, ...]:
     for place in places:
         for name in TOKENIZER_FOLDERS:
             found = tuple(path for file in TOKENIZER_FILES if (path := place / name / file).is_file())
-            if any(path.name in TOKENIZER_FILES[:2] for path in found):
+            if found and found[0].name == TOKENIZER_FILES[0]:
                 return found
     return ()
 

@@ -10,13 +10,16 @@ from dreamport.errors import PackError
 from dreamport.models.lingbot.checkpoint.layouts import CheckpointFiles
 from dreamport.models.lingbot.checkpoint.loading import check_module, load_module
 from dreamport.models.lingbot.checkpoint.names import transformer_name, vae_name
-from dreamport.models.lingbot.checkpoint.tensors import Rename, shapes
+from dreamport.models.lingbot.checkpoint.tensors import Rename, names, shapes
 from dreamport.models.lingbot.config import LingBotConfig
+from dreamport.models.lingbot.text import PromptEncoder, TextEncoder, repeated, text_name
+from dreamport.models.lingbot.text import config_of as text_config_of
 from dreamport.models.lingbot.tiny_vae import TinyConfig, TinyDecoder, tiny_name
 from dreamport.models.lingbot.transformer import LingBotTransformer
 from dreamport.models.lingbot.vae import VAEConfig, WanVAE
 
-TRANSFORMER, VAE, TINY = "transformer of LingBot-World", "Wan 2.1 VAE", "tiny decoder (TAEHV's layout)"
+TRANSFORMER = "transformer of LingBot-World"
+VAE, TINY, TEXT = "Wan 2.1 VAE", "tiny decoder (TAEHV's layout)", "umT5 text encoder"
 TINY_WIDTHS = (1, 8, 14, 20)
 """Places of the convolutions that say how wide the tiny decoder is at each size."""
 
@@ -30,6 +33,8 @@ def check(files: CheckpointFiles, config: LingBotConfig) -> None:
     check_module(lambda: LingBotTransformer(config), files.transformer, TRANSFORMER, transformer_name)
     build, rename = _vae(files, decodes=True)
     check_module(build, files.vae, VAE, rename)
+    build_text, rename_text = _text(files)
+    check_module(build_text, files.text, TEXT, rename_text)
     if files.decoder:
         check_module(_tiny(files), files.decoder, TINY, tiny_name)
 
@@ -54,6 +59,30 @@ def load_vae(
 def load_decoder(files: CheckpointFiles, device: torch.device | str, dtype: torch.dtype) -> TinyDecoder:
     """The tiny decoder on ``device`` as ``dtype``, where ``find`` was asked for one. Raises ``PackError``."""
     return load_module(_tiny(files), files.decoder, TINY, tiny_name, device, dtype)
+
+
+def load_prompt_encoder(
+    files: CheckpointFiles, device: torch.device | str, dtype: torch.dtype, tokens: int
+) -> PromptEncoder:
+    """The text encoder on ``device`` as ``dtype`` with its tokenizer; prompts are padded to ``tokens``.
+
+    Raises ``PackError``, or ``MissingExtraError`` without its libraries.
+    """
+    build, rename = _text(files)
+    model = load_module(build, files.text, TEXT, rename, device, dtype)
+    return PromptEncoder(model, files.tokenizer[0].parent, tokens)
+
+
+def _text(files: CheckpointFiles) -> tuple[Callable[[], TextEncoder], Rename]:
+    """How the text encoder is built, as large as its files have it, and how its tensors are called."""
+    skipped = repeated(names(files.text))
+
+    def rename(name: str) -> str | None:
+        return None if name in skipped else text_name(name)
+
+    where = str(files.text[0] if len(files.text) == 1 else files.text[0].parent)
+    config = text_config_of(shapes(files.text, rename), where)
+    return (lambda: TextEncoder(config)), rename
 
 
 def _tiny(files: CheckpointFiles) -> Callable[[], TinyDecoder]:

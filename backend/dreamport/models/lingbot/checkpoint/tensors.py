@@ -38,6 +38,11 @@ def shapes(paths: Sequence[Path], rename: Rename) -> dict[str, tuple[int, ...]]:
     return found
 
 
+def names(paths: Sequence[Path]) -> list[str]:
+    """The stored name of every tensor in the files. Raises ``PackError``."""
+    return [name for path in paths for name, _ in _shapes_of(path)]
+
+
 def tensors(
     paths: Sequence[Path], rename: Rename, device: torch.device | str, dtype: torch.dtype | None
 ) -> Iterator[tuple[str, Tensor]]:
