@@ -28,6 +28,9 @@ slowest but one counts), so that chunks that take a little longer are still in t
 LATE_SHARE = 0.5
 """A chunk is late, and not just a little behind, from this delay on, in frame intervals."""
 
+SLOW_SHARE = 0.97
+"""Share of a world's frame rate below which a client is told that it is not reached."""
+
 
 class ChunkPacer:
     """The schedule of one session of a chunked world. Times are seconds of one monotonic clock, passed in.
@@ -87,3 +90,27 @@ class ChunkPacer:
     def _paced(self) -> float:
         slow_s = sorted(self._durations_s)[-2:][0]
         return max(self._wanted_s, SLACK * slow_s / self._newest)
+
+
+def remarks(late_s: float, frame_rate: float, wanted: float) -> list[tuple[str, str]]:
+    """What a client should know of the chunk just made, each with what it is about: that it was late, and
+    that this machine shows ``frame_rate`` of the ``wanted`` frames a second.
+    """
+    found = []
+    if late_s > 0:
+        found.append(
+            (
+                "late",
+                f"The next frames came {late_s * 1e3:.0f} ms late, and the last picture stood still until "
+                "then. If this happens often (Stats.late counts), give the server less to do besides.",
+            )
+        )
+    if frame_rate < SLOW_SHARE * wanted:
+        found.append(
+            (
+                "slow",
+                f"This machine makes {frame_rate:.1f} of this world's {wanted:g} frames a second; they are "
+                "shown evenly at that rate, in slow motion.",
+            )
+        )
+    return found

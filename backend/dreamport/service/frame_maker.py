@@ -93,7 +93,7 @@ class FrameMaker:
         return late_s
 
     def show_next(self, due_s: float) -> None:
-        """Encode the frame that waits first and hand it out when it is due, to be presented a little later."""
+        """Encode the frame that waits first; hand it out when it is due, to be presented a little later."""
         made = self.encode(self._session.show(), due_s + PRESENT_LATER_S)
         sleep_exactly_until(due_s)
         self._hand_out(made)

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 
 from dreamport.errors import ControlError
 from dreamport.generator.types import GeneratedFrame
-from dreamport.service.chunk_pacing import ChunkPacer
+from dreamport.service.chunk_pacing import ChunkPacer, remarks
 from dreamport.service.chunk_show import ChunkShow
 from dreamport.service.controls import LatchedControl
 from dreamport.service.frame_maker import WAKE_EARLY_S, FrameMaker, MadeFrame
@@ -40,8 +40,6 @@ MAX_COMMANDS = 16
 MAX_MESSAGES_A_FRAME = 200
 STATS_INTERVAL_S = 1.0
 WIND_UP_S = 1.0
-SLOW_SHARE = 0.97
-"""Share of a world's frame rate below which a client is told that it is not reached."""
 
 Context = grpc.aio.ServicerContext[play_pb2.PlayRequest, Outgoing]
 P = ParamSpec("P")
@@ -296,7 +294,10 @@ class Stream:
                     await self._run_commands()
                 show.go_on()
                 if await self._undisturbed_until(show.latch_at()):
-                    self._tell_late(await self._work(self._maker.make_chunk, show), show.frame_rate)
+                    late_s = await self._work(self._maker.make_chunk, show)
+                    self.session.statistics.late += late_s > 0
+                    for about, message in remarks(late_s, show.frame_rate, world.summary.frame_rate):
+                        self._remark_once(play_pb2.NOTICE_CODE_LATE, message, about)
         finally:
             await uninterrupted(asyncio.to_thread(show.close))
 
@@ -310,25 +311,6 @@ class Stream:
         except TimeoutError:
             return True
         return False
-
-    def _tell_late(self, late_s: float, frame_rate: float) -> None:
-        """Say that a chunk was late, the first time that it happens, and that the machine is too slow."""
-        wanted = self.session.world.summary.frame_rate
-        if late_s > 0:
-            self.session.statistics.late += 1
-            self._remark_once(
-                play_pb2.NOTICE_CODE_LATE,
-                f"The next frames came {late_s * 1e3:.0f} ms late, and the last picture stood still until "
-                "then. If this happens often (Stats.late counts), give the server less to do besides.",
-                about="late",
-            )
-        if frame_rate < SLOW_SHARE * wanted:
-            self._remark_once(
-                play_pb2.NOTICE_CODE_LATE,
-                f"This machine makes {frame_rate:.1f} of this world's {wanted:g} frames a second; they are "
-                "shown evenly at that rate, in slow motion.",
-                about="slow",
-            )
 
     def _hand_out(self, made: MadeFrame) -> None:
         self.outbox.put_frame(made.encoded)
