@@ -217,11 +217,8 @@ def doubled_conv(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """The 3x3 convolution ``conv`` of ``x [N, C, H, W]`` doubled by nearest neighbour, as four 2x2
     convolutions of ``x``, one for each place in a doubled pixel (sub-pixel convolution, arXiv 1609.05158).
     """
-    # along one axis, the even place sees the pixel before once and its own twice, the odd one the reverse
-    taps = torch.tensor(
-        [[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], device=x.device, dtype=torch.float32
-    )
-    summed = torch.einsum("pak,qbl,oikl->pqoiab", taps, taps, conv.weight.float())
+    weight = conv.weight.float()
+    summed = torch.stack([_halved(rows, -1) for rows in _halved(weight, -2).unbind(0)])
     height, width = x.shape[-2:]
     bias = None if conv.bias is None else conv.bias.repeat(4)
     four = F.conv2d(x, summed.flatten(0, 2).to(x.dtype), bias, padding=1).reshape(
@@ -232,3 +229,12 @@ def doubled_conv(x: Tensor, conv: nn.Conv2d) -> Tensor:
         for p in range(2)
     ]
     return torch.stack(rows, dim=3).flatten(4, 5).flatten(2, 3)
+
+
+def _halved(weight: Tensor, axis: int) -> Tensor:
+    """Three taps on doubled pixels as two taps on single ones along ``axis``: ``[2, ...]``, of the even place
+    and of the odd one. The even place sees the pixel before once and its own twice, the odd one the reverse.
+    """
+    before, here, behind = weight.split(1, dim=axis)  # type: ignore[no-untyped-call]
+    even = torch.cat([before, here + behind], dim=axis)
+    return torch.stack([even, torch.cat([before + here, behind], dim=axis)])
