@@ -29,6 +29,9 @@ Float32 = NDArray[np.float32]
 
 SEED_MASK = (1 << 64) - 1
 BF16_BYTES = 2
+WASD = ("forward", "left", "back", "right")
+KEYED_CHANNELS = 1792
+"""Camera channels of a checkpoint that reads keys beside rays: seven maps folded 8x8 into patches of 4."""
 RIGID_TOLERANCE = 1e-3
 _STATE = "state_"
 
@@ -111,6 +114,7 @@ class ChunkGenerator:
             np.stack([track.matrix(pose) for pose in ends]).astype(np.float32),
             np.tile(camera.as_array(), (latents, 1)),
             self._next_noise(),
+            self._keys(control.buttons),
         )
         frame = self._manifest.frame
         if pictures.shape != (count + first, frame.height, frame.width, 3):
@@ -193,6 +197,14 @@ class ChunkGenerator:
         if words != self._words:
             self._session.prompt(words)
             self._words = words
+
+    def _keys(self, buttons: int) -> Float32 | None:
+        """``[F, 4]``: which of W, A, S and D are held, for a checkpoint that reads them."""
+        if self._checkpoint.sizes.camera_channels != KEYED_CHANNELS:
+            return None
+        pressed = {name for bit, name in enumerate(self._buttons) if buttons >> bit & 1}
+        held = np.array([name in pressed for name in WASD], np.float32)
+        return np.tile(held, (self._checkpoint.chunk_latents, 1))
 
     def _next_noise(self) -> Float32:
         """``[steps, C, F, h, w]`` of the next chunk: pure noise, then what each further step adds."""
