@@ -77,6 +77,9 @@ class StubMemory:
     def wait(self) -> None:
         """All is done at once."""
 
+    def close(self) -> None:
+        """Nothing to give back to anyone."""
+
     @property
     def in_use(self) -> int:
         """Bytes that are allocated now."""

@@ -22,7 +22,7 @@ from dreamport.executors.openvino import OpenVINOExecutor
 from dreamport.executors.tensorrt.cache import GpuCache
 from dreamport.executors.tensorrt.executor import TensorRTExecutor
 from dreamport.executors.tensorrt.library import Library, library_for
-from dreamport.executors.tensorrt.memory import HeldArray
+from dreamport.executors.tensorrt.memory import CudaMemory, HeldArray
 from dreamport.executors.tensorrt.store import EngineKey, EngineStore, StaleEngineError
 from dreamport.executors.tensorrt.targets import TARGETS, named_target, target_of
 from dreamport.generator import FrameControl, Generator
@@ -48,6 +48,34 @@ def tiny(tiny_pack: Path) -> WorldPack:
 def library() -> Library:
     requires.package("tensorrt_rtx", extra="tensorrt")
     return library_for()
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """An ONNX graph, inputs for it, and what torch gives for them."""
+
+    graph: bytes
+    feeds: dict[str, np.ndarray]
+    wanted: list[np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def step() -> Step:
+    requires.package("torch", extra="train")
+    import torch
+
+    from dreamport.models.lingbot.config import LINGBOT_TINY
+    from dreamport.models.lingbot.export import StepGraph, step_graph, step_inputs
+    from dreamport.models.lingbot.transformer import LingBotTransformer
+
+    torch.manual_seed(0)
+    model = LingBotTransformer(LINGBOT_TINY).eval()
+    inputs = step_inputs(model, 8, 8, LINGBOT_TINY.history_frames)
+    with torch.inference_mode():
+        wanted = StepGraph(model)(**inputs)
+    graph = step_graph(model, 8, 8, LINGBOT_TINY.history_frames)
+    feeds = {name: tensor.numpy() for name, tensor in inputs.items()}
+    return Step(graph, feeds, [tensor.numpy() for tensor in wanted])
 
 
 def no_gpu() -> str:
@@ -106,6 +134,31 @@ class TestBuildingWithoutAGpu:
         runtime = trt.Runtime(trt.Logger(trt.Logger.INTERNAL_ERROR))
         with pytest.raises(ExecutorError, match=r"the engine cannot run here: .*dreamport doctor"):
             check_engine(library, runtime, data, "the engine")
+
+
+class TestLingBotStep:
+    """One pass of a scaled-down LingBot transformer (2 layers, dim 256), its cache coming in as inputs."""
+
+    @pytest.mark.parametrize("name", list(TARGETS))
+    def test_becomes_an_engine_for_every_series_without_a_gpu(
+        self, step: Step, library: Library, name: str
+    ) -> None:
+        from dreamport.executors.tensorrt.build import build_engine
+
+        engine = build_engine(library, step.graph, named_target(name), "the step")
+        assert len(step.graph) / 2 < len(engine) < len(step.graph) * 2
+
+    def test_in_half_gives_what_torch_gives(self, step: Step) -> None:
+        requires.package("onnx", extra="tensorrt")
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        from dreamport.executors.tensorrt.half import with_half_matrices
+
+        half = ReferenceEvaluator(onnx.load_from_string(with_half_matrices(step.graph)))
+        for given, wanted in zip(half.run(None, step.feeds), step.wanted, strict=True):
+            assert given.dtype == np.float32
+            assert 0 < np.abs(given - wanted).max() < 0.01 * max(1.0, float(np.abs(wanted).max()))
 
 
 class TestHalf:
@@ -353,6 +406,12 @@ class TestWithoutAGpu:
         assert candidates() == ("openvino",)
         with pytest.raises(ExecutorError, match="no NVIDIA driver answers"):
             open_executor(default, "tensorrt")
+
+    def test_cudas_own_reason_is_in_the_message(self) -> None:
+        no_gpu()
+        requires.package("cuda.bindings", extra="tensorrt")
+        with pytest.raises(ExecutorError, match=r"the GPU could not be used: CUDA driver .*dreamport doctor"):
+            CudaMemory()
 
     def test_without_the_extra_the_message_names_it(
         self, default: WorldPack, monkeypatch: pytest.MonkeyPatch

@@ -126,6 +126,7 @@ class TensorRTExecutor:
     def close(self) -> None:
         """Drop the engines and their memory."""
         self._engines.clear()
+        self._memory.close()
         for executor in self._places.values():
             executor.close()
 

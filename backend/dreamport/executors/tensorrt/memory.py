@@ -48,9 +48,14 @@ class DeviceMemory(Protocol):
         """Return when all work is done. Raises ``ExecutorError`` when some of it failed."""
         ...
 
+    def close(self) -> None:
+        """Give back what is not in use."""
+        ...
+
 
 class CudaMemory:
-    """The memory of the first GPU that CUDA sees, and a stream of its own there.
+    """The memory of the first GPU that CUDA sees, and a stream of its own there. What is freed is kept for
+    the next allocation of that size: every frame takes what the one before gave back, and CUDA is not asked.
 
     Raises ``ExecutorError`` when CUDA cannot be used.
     """
@@ -63,11 +68,13 @@ class CudaMemory:
                 f"cuda-bindings cannot be loaded ({error}); run pip install 'dreamport[tensorrt]'"
             ) from error
         self._cuda: Any = runtime
-        self._check(runtime.cudaSetDevice(0), "use the GPU")
+        self._check(runtime.cudaSetDevice(0), "be used")
         stream = self._check(
             runtime.cudaStreamCreateWithFlags(runtime.cudaStreamNonBlocking), "make a stream"
         )
         self._stream: Any = stream
+        self._sizes: dict[int, int] = {}
+        self._spare: dict[int, list[int]] = {}
 
     @property
     def stream(self) -> int:
@@ -76,14 +83,25 @@ class CudaMemory:
 
     def allocate(self, size: int) -> int:
         """See ``DeviceMemory.allocate``."""
-        taken = self._check(
-            self._cuda.cudaMallocAsync(max(size, 1), self._stream), f"take {size / 1e6:.1f} MB of GPU memory"
-        )
-        return int(taken)
+        spare = self._spare.get(size)
+        if spare:
+            return spare.pop()
+        what = f"take {size / 1e6:.1f} MB of GPU memory"
+        address = int(self._check(self._cuda.cudaMalloc(max(size, 1)), what))
+        self._sizes[address] = size
+        return address
 
     def free(self, address: int) -> None:
-        """See ``DeviceMemory.free``; silent, because it is called when objects go."""
-        self._cuda.cudaFreeAsync(address, self._stream)
+        """See ``DeviceMemory.free``: one stream does all work, so the next user waits for the last."""
+        self._spare.setdefault(self._sizes[address], []).append(address)
+
+    def close(self) -> None:
+        """Give spare memory back to the GPU."""
+        for size, addresses in self._spare.items():
+            while addresses:
+                address = addresses.pop()
+                del self._sizes[address]
+                self._check(self._cuda.cudaFree(address), f"give back {size / 1e6:.1f} MB")
 
     def zero(self, address: int, size: int) -> None:
         """See ``DeviceMemory.zero``."""
