@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="LingBot-World needs torch")
 
+from checkpoint_world import stub_checkpoint_world  # noqa: E402
 from dreamport.errors import ExecutorError  # noqa: E402
 from dreamport.executors.lingbot.parallel import Place, own_device, place_of, require_shares  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_1_3B, LINGBOT_14B  # noqa: E402
@@ -21,10 +22,13 @@ WORKER = Path(__file__).parent / "lingbot_worker.py"
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def launch(what: str, out: Path) -> list[dict[str, Any]]:
-    """What each of two processes tells."""
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of what two processes found."""
+    out = tmp_path_factory.mktemp("parallel")
+    pack = stub_checkpoint_world(out)
     done = subprocess.run(
-        [*LAUNCH, str(WORKER), what, str(out)],
+        [*LAUNCH, str(WORKER), str(out), str(pack.path)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -32,18 +36,32 @@ def launch(what: str, out: Path) -> list[dict[str, Any]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    told = sorted(out.glob(f"{what}-*.json"))
-    assert len(told) == 2
-    return [json.loads(path.read_text(encoding="utf-8")) for path in told]
+    return out
 
 
-def test_two_processes_compute_what_one_does_and_each_keeps_the_cache_of_its_heads(tmp_path: Path) -> None:
-    for told in launch("chunks", tmp_path):
-        assert told["processes"] == 2
-        assert told["largest"] > 1, "the chunks are something"
-        assert told["velocity"] < 1e-4
-        assert told["cache"] < 1e-4
-        assert 2 * told["cache_bytes"] == told["all_cache_bytes"]
+def told(found: Path, what: str) -> list[dict[str, Any]]:
+    """What each of the two tells."""
+    return [json.loads((found / f"{what}-{rank}.json").read_text(encoding="utf-8")) for rank in (0, 1)]
+
+
+def test_two_processes_compute_what_one_does_and_each_keeps_the_cache_of_its_heads(found: Path) -> None:
+    for one in told(found, "chunks"):
+        assert one["processes"] == 2
+        assert one["largest"] > 1, "the chunks are something"
+        assert one["velocity"] < 1e-4
+        assert one["cache"] < 1e-4
+        assert 2 * one["cache_bytes"] == one["all_cache_bytes"]
+
+
+def test_the_first_process_leads_a_session_that_the_others_follow(found: Path) -> None:
+    led, followed = told(found, "session")
+    assert led["name"] == "stub x 2"
+    assert max(led["frames"]) <= 1, "the same frames as those of one process, to a rounding"
+    assert led["moved"] > 1, "words and poses reached all processes"
+    assert led["again"] <= 1, "a state holds all heads and goes back to each process as its own"
+    assert led["state"] < 1e-4
+    assert led["refusal"] == "this prompt is refused", "an error that all have ends nothing"
+    assert followed == {"followed": True}
 
 
 def test_a_number_of_processes_that_cannot_share_evenly_is_refused_with_those_that_can() -> None:

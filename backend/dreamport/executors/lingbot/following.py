@@ -39,6 +39,7 @@ HEADS_AXIS = 3
 SHARED_BY_HEADS = ("k", "v")
 """Arrays of a session's state of which every process has its own heads."""
 ANSWER_BYTES = 512
+END = "end"
 TOLD = (DreamportError, ArraysError)
 """Errors after which all go on; any other ends its process, and torchrun then ends all of them."""
 
@@ -81,9 +82,13 @@ class Channel:
         dist.broadcast(data, 0, group=self._group)
 
     def hear(self) -> Command:
-        """In the others: waits for what the first one does next."""
+        """In the others: waits for what the first one does next. When it is gone, that is the end."""
         length = torch.zeros(1, dtype=torch.int64)
-        dist.broadcast(length, 0, group=self._group)
+        try:
+            dist.broadcast(length, 0, group=self._group)
+        except RuntimeError as error:
+            _log.warning("process %d ends: the first one is gone (%s)", self.rank, first_line(error))
+            return Command(END)
         data = torch.empty(int(length), dtype=torch.uint8)
         dist.broadcast(data, 0, group=self._group)
         return Command.from_bytes(data.numpy().tobytes())
@@ -213,14 +218,14 @@ class Together:
 
     def end(self) -> None:
         """Let the others go home."""
-        self.channel.tell(Command("end"))
+        self.channel.tell(Command(END))
 
 
 def follow(channel: Channel, open_alone: Open) -> None:
     """What every process but the first does: until the first one ends, do what it does."""
     worlds: dict[int, ChunkExecutor] = {}
     sessions: dict[int, ChunkSession] = {}
-    while (command := channel.hear()).call != "end":
+    while (command := channel.hear()).call != END:
         error: Exception | None = None
         try:
             _follow_one(command, worlds, sessions, channel, open_alone)
@@ -278,6 +283,11 @@ def perform(session: ChunkSession, command: Command, channel: Channel) -> Any:
             return session.close()
         case other:
             raise ExecutorError(f"no command {other!r}; start all processes with the same version")
+
+
+def first_line(error: Exception) -> str:
+    """What an error of torch says, without its trace."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _own_heads(name: str, array: AnyArray, channel: Channel) -> AnyArray:
