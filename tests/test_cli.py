@@ -26,6 +26,8 @@ COMMANDS = (
     ["worlds", "list"],
     ["worlds", "show"],
     ["worlds", "validate"],
+    ["worlds", "add"],
+    ["worlds", "add", "lingbot"],
     ["doctor"],
     ["ps"],
     ["bench", "play"],

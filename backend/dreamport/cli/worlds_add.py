@@ -59,7 +59,7 @@ def lingbot(
     if shift is not None and not 0 < shift <= 100:
         raise PackError("--shift must be greater than 0 and at most 100; leave it out for the usual one")
     chosen = decoder_named(decoder)
-    name = name or _slug(path.resolve().stem)
+    name = name or _slug(path.resolve().name.removesuffix(".safetensors"))
     if re.fullmatch(SLUG, name) is None:
         raise PackError(f"{name[:64]!r} is no name of a world; use lower-case letters, digits and hyphens")
     picture = picture_of(image, width, height)
