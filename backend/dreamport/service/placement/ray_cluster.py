@@ -153,7 +153,8 @@ def ray_cluster(options: ServerOptions, workers: int | None, address: str) -> It
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address == LOCAL:
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # releases before 2.59 obey anyone who reaches their ports
+        # Releases before 2.59 obey anyone who reaches their ports.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray  # noqa: PLC0415  (an extra)
 
     own: dict[str, Any] = {}
