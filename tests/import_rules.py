@@ -27,8 +27,11 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 """Parts of ``dreamport`` and the parts that each may import. ``cli``, where all meets, may import all."""
 
+RUN_MODELS = ("executors/torch", "executors/lingbot/")
+"""Executors that run torch definitions instead of graphs."""
+
 FRAMEWORKS: dict[str, tuple[str, ...]] = {
-    "torch": ("models/", "executors/torch"),
+    "torch": ("models/", *RUN_MODELS),
     "grpc": ("service/", "web/", "v1/", "cli/"),
     "grpc_health": ("service/", "cli/"),
     "grpc_reflection": ("service/",),
@@ -128,7 +131,7 @@ def violations(relative: str, imports: list[Import]) -> list[str]:
         top = names[0]
         if top == "dreamport" and len(names) > 1 and names[1] != "__version__":
             allowed = ALLOWED.get(part)
-            if relative.startswith("executors/torch"):
+            if relative.startswith(RUN_MODELS):
                 allowed = (allowed or frozenset()) | {"models"}
             if part not in {"cli", "__main__"} and (allowed is None or names[1] not in allowed):
                 found.append(f"{where}: '{part}' may not import '{names[1]}'")
