@@ -1,7 +1,7 @@
 """One of the processes that compute a LingBot-World session together; ``torchrun`` starts them.
 
-``lingbot_worker.py OUT PACK`` writes what it found: ``chunks-RANK.json``, the transformer chunk by chunk until
-the window slides, against one process, the last chunk as one graph; ``session-RANK.json``, a session that the
+``lingbot_worker.py OUT PACK`` writes what it found: ``chunks-RANK.json``, the transformer chunk by chunk
+until the window slides, against one process, the last chunk as one graph; ``session-RANK.json``, a session that the
 first process leads and the others follow.
 """
 
@@ -145,8 +145,12 @@ class StubExecutor:
         del self.model
 
 
-def script(executor: ChunkExecutor) -> tuple[list[UInt8], dict[str, AnyArray], str]:
-    """A player's session: frames before and after other words and from a state; the state; a refusal."""
+State = dict[str, AnyArray]
+
+
+def script(executor: ChunkExecutor) -> tuple[list[UInt8], list[State], str]:
+    """A player's session: frames before and after other words and from a state; the state, and that of a
+    session that took it up; a refusal."""
     drawn = np.random.default_rng(3)
     noise = drawn.standard_normal((6, 1, 16, 4, HEIGHT, WIDTH)).astype(np.float32)
     poses, lens = np.tile(np.eye(4, dtype=np.float32), (4, 1, 1)), np.ones((4, 4), np.float32)
@@ -164,9 +168,10 @@ def script(executor: ChunkExecutor) -> tuple[list[UInt8], dict[str, AnyArray], s
     other = executor.session()
     other.begin(np.zeros((HEIGHT * 8, WIDTH * 8, 3), np.uint8), "a valley in a storm")
     other.restore(state)
+    states = [state, other.state()]
     session.close()
     frames += [other.chunk(poses + 0.1, lens, noise[2])]
-    return frames, state, refusal
+    return frames, states, refusal
 
 
 def lead_or_follow(share: TokenShare, pack: Path) -> dict[str, object]:
@@ -179,16 +184,19 @@ def lead_or_follow(share: TokenShare, pack: Path) -> dict[str, object]:
         return {"followed": True}
     together = Together(Channel())
     executor = together.open(open_pack_at(pack), {"precision": "f32"}, opened)
-    frames, state, refusal = script(executor)
+    frames, states, refusal = script(executor)
     executor.close()
     together.end()
-    alone_frames, alone_state, _ = script(StubExecutor(None))
+    alone_frames, alone_states, _ = script(StubExecutor(None))
     return {
         "name": executor.name,
         "frames": [int(np.abs(a.astype(int) - b).max()) for a, b in zip(frames, alone_frames, strict=True)],
         "moved": int(np.abs(frames[1].astype(int) - frames[2]).max()),
         "again": int(np.abs(frames[4].astype(int) - frames[2]).max()),
-        "state": max(float(np.abs(state[name] - alone_state[name]).max()) for name in alone_state),
+        "states": [
+            max(float(np.abs(ours[name] - theirs[name]).max()) for name in theirs)
+            for ours, theirs in zip(states, alone_states, strict=True)
+        ],
         "refusal": refusal,
     }
 
