@@ -16,6 +16,7 @@ from torch.nn.functional import silu  # noqa: E402
 
 import requires  # noqa: E402
 from dreamport.models.lingbot import attention, rope  # noqa: E402
+from dreamport.models.lingbot.block import Kernels, Seen  # noqa: E402
 from dreamport.models.lingbot.cache import History, KVCache, rotated  # noqa: E402
 from dreamport.models.lingbot.checkpoint.names import transformer_name  # noqa: E402
 from dreamport.models.lingbot.config import (  # noqa: E402
@@ -245,7 +246,9 @@ def test_the_camera_scales_and_shifts_the_tokens_between_the_two_attentions() ->
     block = model.get_submodule("blocks.1")
     steering = tuple(part[1] for part in model.steering(c))
     time = torch.ones(1, 4, 6, x.shape[-1])
-    made = block(x, time, steering, (text.k[1], text.v[1]), lambda q, k, v: v, attention.attend)
+    now = rope.angles(torch.arange(4), HEIGHT // 2, WIDTH // 2, 128)
+    kernels = Kernels(attention.attend, attention.attend)
+    made, _, _ = block(x, time, steering, (text.k[1], text.v[1]), Seen(None, None, now), kernels)
     assert torch.allclose(made, expected, atol=1e-5)
 
 
@@ -287,8 +290,10 @@ def test_a_cache_refuses_a_state_of_another_world_and_stays_as_it_was(
     assert torch.equal(cache.k, before) and cache.frames == 8
 
 
-def test_each_length_of_history_is_one_graph_without_breaks(model: LingBotTransformer) -> None:
-    clip, graphs = Clip(model.config, 24), []
+@pytest.mark.parametrize("whole", [True, False], ids=["the whole pass", "one block, shared by all"])
+def test_each_length_of_history_is_one_graph_without_breaks(whole: bool) -> None:
+    model, graphs = random_model(LINGBOT_TINY), []
+    exact, clip = random_model(LINGBOT_TINY), Clip(LINGBOT_TINY, 24)
     text, cache = model.text_keys(clip.embeddings), cache_of(model.config)
 
     def counted(graph: GraphModule, _: object) -> object:
@@ -296,13 +301,14 @@ def test_each_length_of_history_is_one_graph_without_breaks(model: LingBotTransf
         return graph.forward
 
     torch._dynamo.reset()
-    compiled = torch.compile(model, backend=counted, fullgraph=True, dynamic=False)
+    for part in [model] if whole else model.blocks:
+        part.compile(backend=counted, fullgraph=True, dynamic=False)
     for chunk in range(6):
         history = cache.history()
         latent, timestep, rays = clip.of(chunk)
         inputs = (latent, timestep, model.steering(model.camera_tokens(rays)), text, history)
-        out = compiled(*inputs)
-        assert torch.allclose(out.velocity, model(*inputs).velocity, atol=1e-5)
+        out = model(*inputs)
+        assert torch.allclose(out.velocity, exact(*inputs).velocity, atol=1e-5)
         cache.append(out.k, out.v)
     torch._dynamo.reset()
     assert len(graphs) == 5
@@ -393,11 +399,10 @@ def test_denoising_inverts_adding_noise() -> None:
         assert torch.allclose(again, clean, atol=1e-5)
 
 
-@pytest.mark.parametrize("history", [0, 14])
-def test_a_pass_exported_as_onnx_gives_the_same_in_another_runtime(history: int) -> None:
+def test_a_pass_exported_as_onnx_gives_the_same_in_another_runtime() -> None:
     requires.package("onnxscript", extra="dev")
     openvino = pytest.importorskip("openvino")
-    model = random_model(replace(LINGBOT_TINY, text_tokens=16))
+    model, history = random_model(replace(LINGBOT_TINY, text_tokens=16)), 14
     inputs = step_inputs(model, HEIGHT, WIDTH, history)
     runtime = openvino.Core()
     graph = runtime.compile_model(

@@ -6,17 +6,41 @@ modulation are float32.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dreamport.models.lingbot.attention import Attend
+from dreamport.models.lingbot.attention import Attend, TokenExchange, attend_masked
 from dreamport.models.lingbot.config import LingBotConfig
+from dreamport.models.lingbot.rope import rotate
 
-Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Queries, keys and values ``[B, N, heads, D]``, not rotated -> what was attended, in the queries' shape."""
+Rotation = tuple[Tensor, Tensor]
+"""Cosine and sine ``[tokens, head_dim / 2]`` (:func:`rope.angles`)."""
+
+
+class Seen(NamedTuple):
+    """What a block's tokens attend to besides themselves, and where all of them are.
+
+    ``k``, ``v [B, M, heads, D]``: this block's part of the history; ``now``: places of the tokens; ``past``:
+    of the history, ``None`` for keys that are rotated already; ``mask [N, N]``: which token sees which,
+    ``None`` for all.
+    """
+
+    k: Tensor | None
+    v: Tensor | None
+    now: Rotation
+    past: Rotation | None = None
+    mask: Tensor | None = None
+
+
+class Kernels(NamedTuple):
+    """How attention is computed: among the tokens, to the prompt, and by several processes together."""
+
+    attend: Attend
+    attend_text: Attend
+    exchange: TokenExchange | None = None
 
 
 class RMSNorm(nn.Module):
@@ -34,7 +58,7 @@ class RMSNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """The projections of self- or cross-attention; attending itself is the caller's."""
+    """Self- or cross-attention without the attending itself, which is the caller's."""
 
     def __init__(self, config: LingBotConfig) -> None:
         super().__init__()
@@ -68,7 +92,9 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Names of the parameters are those of the checkpoints."""
+    """Names of the parameters are those of the checkpoints. All blocks of a pass run the same compiled code:
+    nothing in :meth:`forward` depends on which block it is.
+    """
 
     def __init__(self, config: LingBotConfig) -> None:
         super().__init__()
@@ -98,30 +124,45 @@ class Block(nn.Module):
         time: Tensor,
         steering: tuple[Tensor, Tensor],
         text: tuple[Tensor, Tensor],
-        mix: Mix,
-        attend_text: Attend,
-    ) -> Tensor:
-        """``x [B, N, dim]`` float32 -> the same.
+        seen: Seen,
+        kernels: Kernels,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """``x [B, N, dim]`` float32 -> the same, and the tokens' keys (not rotated) and values
+        ``[B, N, heads, head_dim]``.
 
         ``time [B, G, 6, dim]`` float32: modulation of ``G`` groups of ``N / G`` neighbouring tokens;
-        ``text``: keys and values ``[B, T, heads, head_dim]``; ``mix`` attends among the tokens.
+        ``steering``: :meth:`steer`; ``text``: keys and values ``[B, T, heads, head_dim]``.
         """
         dtype = self.self_attn.norm_q.weight.dtype
         e = (self.modulation.float() + time).unbind(dim=2)
         h = self._modulated(x, e[1], e[0]).to(dtype)
-        attention = self.self_attn
-        attended = attention.out(mix(attention.queries(h), attention.keys(h), attention.values(h)))
-        x = x + grouped(attended, e[2])
+        attended, k, v = self._attended(h, seen, kernels)
+        x = x + grouped(self.self_attn.out(attended), e[2])
 
         scale, shift = steering
         x = (1.0 + scale) * x + shift
 
         norm3 = self.norm3
         h = F.layer_norm(x, x.shape[-1:], norm3.weight.float(), norm3.bias.float(), self.eps).to(dtype)
-        x = x + self.cross_attn.out(attend_text(self.cross_attn.queries(h), *text))
+        x = x + self.cross_attn.out(kernels.attend_text(self.cross_attn.queries(h), *text))
 
         h = self._modulated(x, e[4], e[3]).to(dtype)
-        return x + grouped(self.ffn(h), e[5])
+        return x + grouped(self.ffn(h), e[5]), k, v
+
+    def _attended(self, x: Tensor, seen: Seen, kernels: Kernels) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = self.self_attn.queries(x), self.self_attn.keys(x), self.self_attn.values(x)
+        exchange = kernels.exchange
+        if exchange is not None:
+            q, k, v = exchange.to_heads(q), exchange.to_heads(k), exchange.to_heads(v)
+        q, all_k, all_v = rotate(q, *seen.now), rotate(k, *seen.now), v
+        if seen.k is not None and seen.v is not None:
+            before = seen.k if seen.past is None else rotate(seen.k, *seen.past)
+            all_k, all_v = torch.cat([before, all_k], dim=1), torch.cat([seen.v, v], dim=1)
+        if seen.mask is not None:
+            attended = attend_masked(q, all_k, all_v, seen.mask)
+        else:
+            attended = kernels.attend(q, all_k, all_v)
+        return attended if exchange is None else exchange.to_tokens(attended), k, v
 
     def _modulated(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         return modulated(x, scale, shift, self.eps)

@@ -8,19 +8,18 @@ needed, and each of the few lengths of history is one graph of static shape.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dreamport.models.lingbot.attention import Attend, TokenExchange, attend, attend_masked, visible
-from dreamport.models.lingbot.block import Block, Mix, modulated
+from dreamport.models.lingbot.attention import Attend, TokenExchange, attend, visible
+from dreamport.models.lingbot.block import Block, Kernels, Rotation, Seen, modulated
 from dreamport.models.lingbot.cache import History
 from dreamport.models.lingbot.config import LingBotConfig
-from dreamport.models.lingbot.rope import PLACES, angles, rotate
-
-Rotation = tuple[Tensor, Tensor]
+from dreamport.models.lingbot.rope import PLACES, angles
 
 
 class TextKeys(NamedTuple):
@@ -157,25 +156,12 @@ class LingBotTransformer(nn.Module):
         ``time [B, F, freq_dim]``: :meth:`time_features`; ``past``, ``now``: cosine and sine of the cached and
         the chunk's tokens (:func:`rope.angles`); ``past`` is ``None`` for keys that are rotated already.
         """
-        keys: list[Tensor] = []
-        values: list[Tensor] = []
-        exchange = self.exchange
-
-        def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            if exchange is not None:
-                q, k, v = exchange.to_heads(q), exchange.to_heads(k), exchange.to_heads(v)
-            layer = len(keys)
-            keys.append(k)
-            values.append(v)
-            q, k = rotate(q, *now), rotate(k, *now)
-            if past_k.shape[2]:
-                before = past_k[layer] if past is None else rotate(past_k[layer], *past)
-                k, v = torch.cat([before, k], dim=1), torch.cat([past_v[layer], v], dim=1)
-            attended = self.attend(q, k, v)
-            return attended if exchange is None else exchange.to_tokens(attended)
-
-        velocity = self._through(latent, time, camera, text, mix)
-        return ChunkOutput(velocity, torch.stack(keys), torch.stack(values))
+        if past_k.shape[2]:
+            layers = zip(past_k.unbind(), past_v.unbind(), strict=True)
+            seen = [Seen(k, v, now, past) for k, v in layers]
+        else:
+            seen = [Seen(None, None, now)] * self.config.layers
+        return self._through(latent, time, camera, text, seen)
 
     def full(self, latent: Tensor, timestep: Tensor, camera: Tensor, text: TextKeys) -> Tensor:
         """A whole clip at once under a dense mask, each chunk seeing what it would have in its cache: the
@@ -194,10 +180,8 @@ class LingBotTransformer(nn.Module):
         for axis in (0, 1):
             mask = mask.repeat_interleave(rows * columns, dim=axis)
 
-        def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            return attend_masked(rotate(q, *turn), rotate(k, *turn), v, mask)
-
-        return self._through(latent, self.time_features(timestep), camera, text, mix)
+        seen = [Seen(None, None, turn, mask=mask)] * config.layers
+        return self._through(latent, self.time_features(timestep), camera, text, seen).velocity
 
     def time_features(self, timestep: Tensor) -> Tensor:
         """Cosines and sines ``[..., freq_dim]`` of ``timestep [...]`` (arXiv 2006.11239), float32, computed
@@ -208,9 +192,15 @@ class LingBotTransformer(nn.Module):
         return torch.cat([phase.cos(), phase.sin()], dim=-1).float()
 
     def _through(
-        self, latent: Tensor, time: Tensor, camera: Tensor | Steering, text: TextKeys, mix: Mix
-    ) -> Tensor:
+        self,
+        latent: Tensor,
+        time: Tensor,
+        camera: Tensor | Steering,
+        text: TextKeys,
+        seen: Sequence[Seen],
+    ) -> ChunkOutput:
         exchange = self.exchange
+        kernels = Kernels(self.attend, self.attend_text, exchange)
         x = self._embedded(latent)
         e = in_float32(self.time_embedding[2], F.silu(in_float32(self.time_embedding[0], time)))
         e0 = in_float32(self.time_projection[1], F.silu(e))
@@ -222,15 +212,19 @@ class LingBotTransformer(nn.Module):
             x = exchange.own(x)
             if not isinstance(camera, Steering):
                 camera = exchange.own(camera)
+        keys: list[Tensor] = []
+        values: list[Tensor] = []
         for i, block in enumerate(self._blocks()):
             steering = (
                 (camera.scale[i], camera.shift[i]) if isinstance(camera, Steering) else block.steer(camera)
             )
-            x = block(x, e0, steering, (text.k[i], text.v[i]), mix, self.attend_text)
+            x, k, v = block(x, e0, steering, (text.k[i], text.v[i]), seen[i], kernels)
+            keys.append(k)
+            values.append(v)
         x = self.head(x, e)
         if exchange is not None:
             x = exchange.whole(x)
-        return self._unpatched(x, latent)
+        return ChunkOutput(self._unpatched(x, latent), torch.stack(keys), torch.stack(values))
 
     def _embedded(self, latent: Tensor) -> Tensor:
         """Patches to tokens ``[B, N, dim]``, float32. The convolution's stride is its size: one matrix."""
@@ -251,7 +245,7 @@ class LingBotTransformer(nn.Module):
         return x.permute(0, 6, 1, 2, 4, 3, 5).reshape(b, -1, frames, height, width)
 
     def _blocks(self) -> list[Block]:
-        return [block for block in self.blocks if isinstance(block, Block)]
+        return cast("list[Block]", list(self.blocks))
 
 
 def in_float32(linear: nn.Module, x: Tensor) -> Tensor:
