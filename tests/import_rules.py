@@ -52,6 +52,10 @@ NEED_AN_EXTRA = (
     "executors/torch",
     "executors/tensorrt/half.py",
     *(
+        f"executors/lingbot/{name}.py"
+        for name in ("executor", "following", "fp8", "int8", "offload", "parallel", "session")
+    ),
+    *(
         f"episodes/{name}.py"
         for name in (
             "checks",

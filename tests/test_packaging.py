@@ -60,6 +60,8 @@ def test_imports_of_the_backend_go_one_way() -> None:
         ("executors/openvino.py", "dreamport.generator.Generator", False),
         ("executors/torch_reference.py", "dreamport.models.codec", True),
         ("executors/openvino.py", "dreamport.models.codec", False),
+        ("executors/lingbot/session.py", "dreamport.models.lingbot.cache", True),
+        ("executors/chunks.py", "torch", False),
         ("worlds/pack.py", "dreamport_tools.episodes", False),
         ("web/relay.py", "dreamport.service.sessions", False),
         ("worlds/pack.py", "cv2", False),
