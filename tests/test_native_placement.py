@@ -15,12 +15,12 @@ from stub_cluster import Placed, placed
 
 
 @contextlib.contextmanager
-def gateway(**options: object) -> Iterator[tuple[Placed, asyncio.AbstractEventLoop]]:
+def gateway(count: int) -> Iterator[tuple[Placed, asyncio.AbstractEventLoop]]:
     """``placed`` in a thread of its own, and that thread's loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway")
     thread.start()
-    context = placed(**options)
+    context = placed(count)
     try:
         here = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(60)
         try:

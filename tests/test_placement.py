@@ -11,7 +11,8 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from certificates import Authority
 from dreamport.errors import SnapshotError
@@ -165,14 +166,16 @@ async def test_tls_and_the_token_hold_on_the_way_to_a_worker(tmp_path: Path) -> 
 async def test_the_page_follows_and_is_told_of_a_lost_worker() -> None:
     wanted = play_pb2.Open(protocol_version=1, colour_format=common_pb2.COLOUR_FORMAT_JPEG)
 
-    async def opened(socket: object, token: str = "") -> play_pb2.Opened:
+    async def opened(socket: ClientConnection, token: str = "") -> play_pb2.Opened:
         wanted.resume_token = token
         await socket.send(play_pb2.PlayRequest(open=wanted).SerializeToString())
-        return play_pb2.PlayResponse.FromString(await socket.recv()).opened
+        answer = await socket.recv()
+        assert isinstance(answer, bytes), answer
+        return play_pb2.PlayResponse.FromString(answer).opened
 
     async with placed(2) as here, running_web(here.gateway.address, port=0) as url:
         address = url.replace("http", "ws") + "play"
-        async with connect(address, origin=url.rstrip("/")) as socket:
+        async with connect(address, origin=Origin(url.rstrip("/"))) as socket:
             first = await opened(socket)
             placement = here.gateway.roll.find(first.resume_token)
             assert placement is not None
@@ -186,7 +189,7 @@ async def test_the_page_follows_and_is_told_of_a_lost_worker() -> None:
             error = json.loads(message)["error"]
             assert error["code"] == "unavailable"
             assert "goes on by itself on another one" in error["message"]
-        async with connect(address, origin=url.rstrip("/")) as socket:
+        async with connect(address, origin=Origin(url.rstrip("/"))) as socket:
             again = await opened(socket, first.resume_token)
             assert (again.resumed, again.session_id) == (True, first.session_id)
 
@@ -197,6 +200,7 @@ def test_what_is_kept_comes_back_and_damage_is_refused(kept_session: KeptSession
     assert again.to_bytes() == data
     assert (again.token, again.heard, again.snapshot) == (kept_session.token, 12, b"state")
     assert again.frame.depth is not None
+    assert kept_session.frame.depth is not None
     assert np.array_equal(again.frame.depth, kept_session.frame.depth, equal_nan=True)
     assert again.frame.pose == kept_session.frame.pose
     for damaged in (b"", data[:-30], data.replace(b"dreamport-kept-session", b"dreamport-something-el")):
