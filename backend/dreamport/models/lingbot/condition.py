@@ -33,8 +33,8 @@ def picture_latents(vae: WanVAE, picture: Tensor, at_once: int = 4, step: Step |
     """Latents of ``picture [H, W, 3]`` uint8 and of the grey behind it, as long as they change:
     ``[1, 16, settled_latents + 1, h, w]`` float32, normalised, on the picture's device.
 
-    ``at_once``: latent frames of one step of the encoder; fewer take less memory. ``step``: ``encode_step`` of
-    ``vae``, compiled.
+    ``at_once``: latent frames of one step of the encoder; fewer take less memory. ``step``: ``encode_step``
+    of ``vae``, compiled.
     """
     height, width = picture.shape[:2]
     stream = EncodeStream(vae, (height, width), step=step)
