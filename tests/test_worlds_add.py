@@ -16,8 +16,15 @@ pytest.importorskip("transformers")
 
 from dreamport.cli.main import build_app  # noqa: E402
 from dreamport.errors import DreamportError, PackError  # noqa: E402
+from dreamport.models.lingbot.checkpoint import (  # noqa: E402
+    CheckpointFiles,
+    find,
+    load_transformer,
+    random_transformer,
+    read_config,
+)
 from dreamport.models.lingbot.checkpoint.random_files import write_random  # noqa: E402
-from dreamport.models.lingbot.config import LINGBOT_TINY  # noqa: E402
+from dreamport.models.lingbot.config import LINGBOT_TINY, LingBotConfig  # noqa: E402
 from dreamport.worlds import open_pack  # noqa: E402
 
 
@@ -56,6 +63,17 @@ def test_it_makes_a_world_that_opens(checkpoint: Path, picture: Path, tmp_path: 
     assert pack.total_bytes < 100_000  # the weights stay where they are
     assert pack.checkpoint_weights().transformer[0].parent == checkpoint
     assert pack.manifest.starts[0].prompt == "a valley"
+
+
+def test_the_pack_leads_back_to_the_models(checkpoint: Path, picture: Path, tmp_path: Path) -> None:
+    pack = open_pack(Path(add(checkpoint, picture, tmp_path)["path"]))
+    assert pack.manifest.checkpoint is not None
+    files = CheckpointFiles(**vars(pack.checkpoint_weights()))
+    config = LingBotConfig(**pack.manifest.checkpoint.sizes.model_dump())
+    assert files == find(checkpoint) and config == read_config(files)
+    transformer = load_transformer(files, config, "cpu", torch.bfloat16)
+    wanted = random_transformer(config, "cpu", torch.bfloat16, seed=0).state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in transformer.state_dict().items())
 
 
 def test_the_picture_is_cut_to_its_middle(checkpoint: Path, picture: Path, tmp_path: Path) -> None:

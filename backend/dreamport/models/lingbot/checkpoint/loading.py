@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from dreamport.models.lingbot.checkpoint.fitting import require_fit
 from dreamport.models.lingbot.checkpoint.tensors import Rename, shapes, tensors
 
 M = TypeVar("M", bound=nn.Module)
+READERS = 4
+"""Weight files that are read at one time."""
 
 
 def empty(build: Callable[[], M]) -> M:
@@ -43,7 +46,15 @@ def load_module(
     """
     module = empty(build)
     _require_fit(module, paths, what, rename)
-    return fill(module, dict(tensors(paths, rename, device, dtype)), what)
+
+    def read(path: Path) -> dict[str, Tensor]:
+        return dict(tensors([path], rename, device, dtype))
+
+    values: dict[str, Tensor] = {}
+    with ThreadPoolExecutor(READERS) as pool:
+        for part in pool.map(read, paths):
+            values |= part
+    return fill(module, values, what)
 
 
 def _require_fit(module: nn.Module, paths: Sequence[Path], what: str, rename: Rename) -> None:

@@ -66,7 +66,8 @@ def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype | None) -> 
     """On its device first, so that the conversion is done there; never a view of a mapped file."""
     floating = tensor.is_floating_point()
     placed = tensor.to(device).to(dtype if dtype is not None and floating else tensor.dtype)
-    return placed.clone() if placed.data_ptr() == tensor.data_ptr() else placed
+    mapped = device.type == "cpu" and placed.data_ptr() == tensor.data_ptr()
+    return placed.clone() if mapped else placed
 
 
 def _shapes_of(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
