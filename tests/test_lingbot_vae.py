@@ -74,12 +74,14 @@ def tiny() -> TinyDecoder:
 
 def a_video(frames: int, seed: int = 1) -> Tensor:
     draw = torch.Generator().manual_seed(seed)
-    return torch.rand((1, 3, frames, *PIXELS), generator=draw) * 2 - 1
+    video: Tensor = torch.rand((1, 3, frames, *PIXELS), generator=draw) * 2 - 1
+    return video
 
 
 def latents(frames: int, seed: int = 2) -> Tensor:
     draw = torch.Generator().manual_seed(seed)
-    return torch.randn((1, 16, frames, *SIZE), generator=draw)
+    drawn: Tensor = torch.randn((1, 16, frames, *SIZE), generator=draw)
+    return drawn
 
 
 def largest_difference(a: Tensor, b: Tensor) -> float:
