@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from dreamport.errors import DreamportError, ExecutorError
 from dreamport.executors.chunks import ChunkExecutor, ChunkSession
+from dreamport.executors.lingbot.parallel import meet
 from dreamport.worlds.arrays import AnyArray, ArraysError, read_arrays, write_arrays
 from dreamport.worlds.pack import WorldPack, open_pack_at
 
@@ -219,6 +221,25 @@ class Together:
     def end(self) -> None:
         """Let the others go home."""
         self.channel.tell(Command(END))
+
+
+@cache
+def together() -> Together:
+    """This process's hand on the others that ``torchrun`` started, which wait in :func:`follow_first`. One for
+    the process, as the processes have met once."""
+    meet(device_of_all())
+    return Together(Channel())
+
+
+def follow_first(open_alone: Open) -> None:
+    """In every process that ``torchrun`` started but the first: until that one ends, do what it does."""
+    meet(device_of_all())
+    follow(Channel(), open_alone)
+
+
+def device_of_all() -> torch.device:
+    """What every process computes on: its own GPU where there are any."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def follow(channel: Channel, open_alone: Open) -> None:

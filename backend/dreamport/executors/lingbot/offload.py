@@ -43,8 +43,9 @@ class BlockOffload:
     The blocks must have the same layout; they may come with their weights in main memory (best: nothing
     larger than the slots is then ever on the device). Their tensors become views of the slots: they hold a
     block's weights only while it runs. ``entries``: methods besides ``forward`` that need the weights; what
-    runs in order, block after block, through ``forward`` is fetched ahead. The blocks are not to be compiled:
-    the bus sets the pace, and the copying must stay outside of graphs. Raises ``ExecutorError``.
+    runs in order, block after block, through ``forward`` is fetched ahead. Compile blocks one by one by
+    replacing their ``forward`` (they share one graph), so that the copying stays outside of it. Raises
+    ``ExecutorError``.
     """
 
     def __init__(

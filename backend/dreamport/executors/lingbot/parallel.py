@@ -84,14 +84,15 @@ def place_of(environment: Mapping[str, str]) -> Place:
 
 
 def meet(device: torch.device) -> TokenShare | None:
-    """Meet the other processes that ``torchrun`` started; ``None`` when this one is alone. May be called
-    again."""
+    """Meet the other processes that ``torchrun`` started; ``None`` when this one is alone. ``device``: of the
+    kind that all compute on. May be called again. Raises ``ExecutorError``.
+    """
     place = place_of(os.environ)
     if place.size == 1:
         return None
     if not dist.is_initialized():
         if device.type == "cuda":
-            torch.cuda.set_device(device)
+            torch.cuda.set_device(own_device(device, place))
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     if (group := dist.group.WORLD) is None:
         raise ExecutorError("the processes of torchrun did not meet; start them again")
