@@ -6,6 +6,7 @@ they should be can.
 
 from __future__ import annotations
 
+import ctypes
 from enum import Enum, IntEnum
 from typing import Any
 
@@ -92,6 +93,19 @@ class StubMemory:
         return view
 
 
+class PointerMemory:
+    """The memory of this process by address, as torch tensors on the CPU have it."""
+
+    stream = 0
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """The memory there as an array."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        raw = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+        view: NDArray[Any] = raw.view(dtype).reshape(shape)
+        return view
+
+
 class TensorIOMode(Enum):
     INPUT = 0
     OUTPUT = 1
@@ -133,7 +147,7 @@ class StubTensorRT:
     EngineInvalidityDiagnostics = EngineInvalidityDiagnostics
     ComputeCapability = ComputeCapability
 
-    def __init__(self, pack: WorldPack, memory: StubMemory, invalid_because: int = 0) -> None:
+    def __init__(self, pack: WorldPack, memory: StubMemory | PointerMemory, invalid_because: int = 0) -> None:
         self.pack = pack
         self.memory = memory
         self.invalid_because = invalid_because

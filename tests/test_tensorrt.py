@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -29,7 +30,17 @@ from dreamport.generator import FrameControl, Generator
 from dreamport.generator.cache import AttentionCache
 from dreamport.worlds import WorldPack, open_pack
 from dreamport.worlds.manifest import CacheShape
-from stub_tensorrt import STUB_GPU, StubMemory, keep_stub_engines, stub_machine
+from stub_tensorrt import (
+    STUB_GPU,
+    PointerMemory,
+    StubMemory,
+    StubTensorRT,
+    keep_stub_engines,
+    stub_machine,
+)
+
+if TYPE_CHECKING:
+    from dreamport.executors.torch_engine import TorchEngine
 
 CARD = dataclasses.replace
 
@@ -390,6 +401,57 @@ class TestRunningOnAStubGpu:
         keep_stub_engines(tiny, stub_machine(tiny, memory), store)
         with pytest.raises(ExecutorError, match=f"graph encode of world .* cannot run here.*{reason}"):
             self.executor(tiny, store, memory, because)
+
+
+class TestTorchTensorsOnAStubGpu:
+    def engine(self, tiny: WorldPack) -> TorchEngine:
+        requires.package("torch", extra="train")
+        from dreamport.executors.torch_engine import TorchEngine
+
+        library = Library("tensorrt_rtx", "1.0-stub", StubTensorRT(tiny, PointerMemory()))
+        return TorchEngine(library, b"denoise", "the stub's engine", device="cpu")
+
+    def test_an_engine_reads_and_writes_them_where_they_are(self, tiny: WorldPack) -> None:
+        import torch
+
+        from test_executors import feeds_of
+
+        feeds = feeds_of(tiny, "denoise")
+        outputs = self.engine(tiny).run({name: torch.from_numpy(feed) for name, feed in feeds.items()})
+        wanted = OpenVINOExecutor(tiny, 1, "f32").run("denoise", feeds)
+        for i, name in enumerate(("velocity", "k", "v")):
+            np.testing.assert_array_equal(outputs[f"output_{i}"].numpy(), wanted[name])
+
+    @pytest.mark.parametrize("spoil", ["shape", "dtype", "layout", "missing"])
+    def test_a_tensor_that_is_not_the_engines_is_refused(self, tiny: WorldPack, spoil: str) -> None:
+        import torch
+
+        from test_executors import feeds_of
+
+        tensors = {name: torch.from_numpy(feed) for name, feed in feeds_of(tiny, "denoise").items()}
+        rays = tensors.pop("rays")
+        if spoil != "missing":
+            wrong = {"shape": rays[:, :, :3], "dtype": rays.double(), "layout": rays.mT.contiguous().mT}
+            tensors["rays"] = wrong[spoil]
+        with pytest.raises(ExecutorError, match=r"rays.*fault in its caller"):
+            self.engine(tiny).run(tensors)
+
+
+class TestLingBotDecoders:
+    @pytest.mark.parametrize("decoder", ["wan21", "taehv"])
+    def test_a_scaled_down_decoder_in_half_becomes_an_engine_for_old_and_new_gpus(
+        self, library: Library, decoder: str
+    ) -> None:
+        requires.package("torch", extra="train")
+        from dreamport.executors.tensorrt.build import build_engine
+        from dreamport.models.lingbot.export_decoder import decoder_graph
+        from dreamport.models.lingbot.tiny_vae import TAEW21_TINY, TinyDecoder
+        from dreamport.models.lingbot.vae import WAN21_TINY, WanVAE
+
+        module = WanVAE(WAN21_TINY) if decoder == "wan21" else TinyDecoder(TAEW21_TINY)
+        graph = decoder_graph(module.half().eval(), (8, 8), latents=1)
+        for name in ("rtx20", "rtx50"):
+            assert build_engine(library, graph, named_target(name), decoder, "f32")
 
 
 def _denoise_feeds(tiny: WorldPack, executor: TensorRTExecutor) -> dict[str, np.ndarray]:

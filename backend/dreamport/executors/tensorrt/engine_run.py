@@ -64,20 +64,13 @@ class LoadedEngine:
         where: str,
         kernels_path: Path | None = None,
     ) -> None:
-        check_engine(library, runtime, data, where)
         self._memory = memory
         self._graph = graph
         self._signature = signature
-        self._engine = runtime.deserialize_cuda_engine(data)
-        if self._engine is None:
-            raise ExecutorError(
-                f"{where} cannot be loaded by {library.title}: it was made for another GPU, driver or "
-                "version; run dreamport compile WORLD --for this"
-            )
+        self._engine = load_engine(library, runtime, data, where)
         self._output_names = _output_names(library, self._engine, signature, where)
         self._kernels_path = kernels_path
-        self._kernels: Any = None
-        self._context = self._make_context(library)
+        self._context, self._kernels = execution_context(library, self._engine, kernels_path)
         if self._context is None:
             raise ExecutorError(
                 f"{where} needs more GPU memory than is free; close other programs that use it"
@@ -126,20 +119,36 @@ class LoadedEngine:
             self._kernels_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(self._kernels_path, made)
 
-    def _make_context(self, library: Library) -> Any:
-        if not library.portable:
-            return self._engine.create_execution_context()
-        config = self._engine.create_runtime_config()
-        self._kernels = config.create_runtime_cache()
-        if self._kernels_path is not None:
-            with contextlib.suppress(OSError):  # none yet; kernels of another driver are refused by TensorRT
-                self._kernels.deserialize(self._kernels_path.read_bytes())
-        config.set_runtime_cache(self._kernels)
-        return self._engine.create_execution_context(config)
-
     def _bind(self, name: str, held: HeldArray) -> None:
         if not self._context.set_tensor_address(name, held.address):
             raise ExecutorError(f"graph {self._graph} has no tensor {name}; run dreamport compile again")
+
+
+def load_engine(library: Library, runtime: Any, data: bytes, where: str) -> Any:
+    """The engine on the GPU. Raises ``ExecutorError`` when it cannot run here, with what to do."""
+    check_engine(library, runtime, data, where)
+    engine = runtime.deserialize_cuda_engine(data)
+    if engine is None:
+        raise ExecutorError(
+            f"{where} cannot be loaded by {library.title}: it was made for another GPU, driver or "
+            "version; run dreamport compile WORLD --for this"
+        )
+    return engine
+
+
+def execution_context(library: Library, engine: Any, kernels_path: Path | None = None) -> tuple[Any, Any]:
+    """What runs an engine, and the kernels that TensorRT for RTX makes on first use, those of
+    ``kernels_path`` among them (``None`` with TensorRT, whose engines hold theirs).
+    """
+    if not library.portable:
+        return engine.create_execution_context(), None
+    config = engine.create_runtime_config()
+    kernels = config.create_runtime_cache()
+    if kernels_path is not None:
+        with contextlib.suppress(OSError):  # none yet; kernels of another driver are refused by TensorRT
+            kernels.deserialize(kernels_path.read_bytes())
+    config.set_runtime_cache(kernels)
+    return engine.create_execution_context(config), kernels
 
 
 def _output_names(library: Library, engine: Any, signature: Signature, where: str) -> dict[str, str]:
