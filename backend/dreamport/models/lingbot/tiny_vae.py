@@ -102,7 +102,7 @@ class TinyDecoder(nn.Module):
             if isinstance(layer, MemoryBlock):
                 video = x.reshape(batch, -1, *x.shape[1:])
                 x = layer(video, past[len(after)]).flatten(0, 1)
-                after.append(video[:, -1:])
+                after.append(video[:, -1:].clone())
             else:
                 x = layer(x)
         frames = x.reshape(batch, -1, *x.shape[1:])

@@ -35,7 +35,8 @@ class Past:
         """``x [B, C, T, H, W]`` behind the frames that the layer in turn saw before."""
         before = self.before[len(self.after)]
         joined = torch.cat([before, x], dim=2)
-        self.after.append(joined[:, :, -before.shape[2] :])
+        # a copy, or the whole of what was joined would live until the end of the step
+        self.after.append(joined[:, :, -before.shape[2] :].clone())
         return joined
 
 
