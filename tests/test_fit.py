@@ -7,30 +7,35 @@ import pytest
 from dreamport.executors.fit import (
     KNOWN_SIZES,
     USUAL_FRAME,
+    CheckpointWorld,
     Fit,
     chunk_flops,
     expected_speed,
+    lingbot_fit,
     lingbot_fits,
     small_fit,
 )
 from dreamport.executors.gpu import Gpu
+from dreamport.executors.lingbot.memory import PLANS, MemoryEstimate, MemoryPlan
 from dreamport.worlds.checkpoint import LingBotSizes
 
 SMALL, LARGE = KNOWN_SIZES["LingBot-World 1.3B"], KNOWN_SIZES["LingBot-World 14B"]
 
 
-def memory(sizes: LingBotSizes, way: str, frame: tuple[int, int]) -> int:
-    """A stand-in for counting: so many GB for each way."""
-    needs = (
-        {"bf16": 20, "int8": 14, "offload": 8}
-        if sizes.layers == 30
-        else {"bf16": 80, "int8": 50, "offload": 20}
-    )
-    return needs[way] * 10**9
+def memory(sizes: LingBotSizes, plan: MemoryPlan, frame: tuple[int, int]) -> MemoryEstimate:
+    """A stand-in for counting: so many GB on the card and in main memory for each plan."""
+    way = next(way for way, known in PLANS.items() if known == plan)
+    device = {"bf16": (20, 80), "int8": (14, 50), "offload": (8, 20)}[way][sizes.layers == 40]
+    host = {"bf16": 0, "int8": 12, "offload": 24}[way]
+    return MemoryEstimate({"weights": device * 10**9}, {"text encoder": host * 10**9})
 
 
 def card(name: str, gigabytes: float) -> Gpu:
     return Gpu(f"NVIDIA {name}", (9, 0), "580.1", int(gigabytes * 10**9))
+
+
+def one(sizes: LingBotSizes, gpu: Gpu, memory_bytes: int) -> Fit:
+    return lingbot_fit(CheckpointWorld("mine", sizes), gpu, memory_bytes, memory)
 
 
 def verdicts(gpu: Gpu | None, memory_bytes: int = 64 * 10**9) -> tuple[Fit, Fit]:
@@ -61,6 +66,18 @@ def test_a_card_that_is_too_small_is_told_what_is_missing() -> None:
     assert "more memory" in large.way and "cannot be played" in large.speed
 
 
+def test_main_memory_must_hold_what_waits_beside_the_card() -> None:
+    assert one(SMALL, card("RTX 4090", 16), 16 * 10**9).fits
+    lacking = one(SMALL, card("RTX 4090", 16), 8 * 10**9)
+    assert not lacking.fits and "24.0 GB of main memory" in lacking.way
+
+
+def test_memory_is_counted_for_the_decoder_that_the_world_has() -> None:
+    own = lingbot_fit(CheckpointWorld("mine", SMALL), card("H200", 141), 64 * 10**9)
+    tiny = lingbot_fit(CheckpointWorld("mine", SMALL, decoder="taehv"), card("H200", 141), 64 * 10**9)
+    assert 10 < tiny.needs_gb < own.needs_gb < 60
+
+
 def test_a_card_that_is_too_old_is_told_so_however_large_it_is() -> None:
     old = Gpu("NVIDIA TITAN RTX", (7, 5), "580.1", 240 * 10**9)
     small, large = verdicts(old)
@@ -75,15 +92,16 @@ def test_without_a_card_main_memory_decides_and_nobody_is_promised_real_time() -
 
 
 def test_speed_is_arithmetic_with_its_source_where_nobody_has_measured() -> None:
-    speed, source = expected_speed("mine", LARGE, USUAL_FRAME, "NVIDIA H200")
-    # the same model on the same card, measured by vLLM-Omni: 4.9 frames a second
+    speed, source = expected_speed(LARGE, USUAL_FRAME, "NVIDIA H100 80GB HBM3")
+    # as fast on paper as an H200, on which vLLM-Omni measured 4.9 frames a second
     assert speed == "slower than real time (about 4.8 fps of 16)"
     assert "1657 TFLOP a chunk at half of 989 TFLOP/s" in source
+    assert expected_speed(LARGE, USUAL_FRAME, "NVIDIA H200")[1].startswith("measured by vLLM-Omni")
 
 
 @pytest.mark.parametrize("name", ["NVIDIA GeForce RTX 4090 Laptop GPU", "NVIDIA RTX A1000", "Example 1"])
 def test_no_speed_is_invented_for_a_card_that_is_not_known(name: str) -> None:
-    speed, source = expected_speed("mine", SMALL, USUAL_FRAME, name)
+    speed, source = expected_speed(SMALL, USUAL_FRAME, name)
     assert speed == "not known for this card" and "measure it" in source
 
 

@@ -85,9 +85,8 @@ def _fits(entries: Sequence[WorldEntry]) -> list[FitReport]:
     import psutil
 
     from dreamport.diagnostics import FitReport, cpu_isa
-    from dreamport.executors.fit import lingbot_fits, small_fit
+    from dreamport.executors.fit import CheckpointWorld, lingbot_fits, small_fit
     from dreamport.executors.gpu import find_gpu
-    from dreamport.executors.lingbot.memory import needs
 
     memory, gpu = psutil.virtual_memory().total, find_gpu()
     checkpoints, fits = [], []
@@ -97,8 +96,9 @@ def _fits(entries: Sequence[WorldEntry]) -> list[FitReport]:
             continue
         frame = manifest.frame.width, manifest.frame.height
         if manifest.checkpoint is not None:
-            checkpoints.append((entry.name, manifest.checkpoint.sizes, frame))
+            checkpoint = manifest.checkpoint
+            checkpoints.append(CheckpointWorld(entry.name, checkpoint.sizes, frame, checkpoint.decoder))
         else:
             fits.append(small_fit(entry.name, frame, manifest.frame_rate, cpu_isa(), memory))
-    fits += lingbot_fits(checkpoints, None if isinstance(gpu, str) else gpu, memory, needs)
+    fits += lingbot_fits(checkpoints, None if isinstance(gpu, str) else gpu, memory)
     return [FitReport(**asdict(fit)) for fit in fits]

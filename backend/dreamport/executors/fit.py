@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from dreamport.executors.gpu import Gpu
-from dreamport.worlds.checkpoint import LATENT_FRAMES, LATENT_STRIDE, LingBotSizes
+from dreamport.executors.lingbot.memory import PLANS, MemoryEstimate, MemoryPlan
+from dreamport.executors.lingbot.memory import estimate as count_memory
+from dreamport.worlds.checkpoint import LATENT_FRAMES, LATENT_STRIDE, Decoder, LingBotSizes
 
 KNOWN_SIZES: dict[str, LingBotSizes] = {
     name: LingBotSizes(
@@ -67,14 +69,24 @@ MEASURED: tuple[tuple[str, str, float, str], ...] = (
 SMALL_WORLD_BYTES = 700_000_000
 """Main memory that playing a world of graphs takes, the server and its libraries included."""
 
-Estimate = Callable[[LingBotSizes, str, tuple[int, int]], int]
-"""Bytes that playing takes with weights of a kind (``bf16``, ``int8``, ``offload``) at (width, height)."""
+Estimate = Callable[[LingBotSizes, MemoryPlan, tuple[int, int]], MemoryEstimate]
 
 WAYS: tuple[tuple[str, str], ...] = (
     ("bf16", "as it is"),
     ("int8", "with 8-bit weights"),
-    ("offload", "with weights streamed from main memory (much slower)"),
+    ("offload", "with 8-bit weights streamed from main memory (much slower)"),
 )
+"""Names of ``lingbot.memory.PLANS``, from the fastest to the smallest, in words."""
+
+
+@dataclass(frozen=True)
+class CheckpointWorld:
+    """What decides whether a checkpoint fits. ``frame``: width and height; ``decoder``: the world's."""
+
+    name: str
+    sizes: LingBotSizes
+    frame: tuple[int, int] = USUAL_FRAME
+    decoder: Decoder = "wan21"
 
 
 @dataclass(frozen=True)
@@ -97,62 +109,59 @@ class Fit:
 
 
 def lingbot_fit(
-    world: str,
-    sizes: LingBotSizes,
-    frame: tuple[int, int],
-    gpu: Gpu | None,
-    memory_bytes: int,
-    estimate: Estimate,
+    world: CheckpointWorld, gpu: Gpu | None, memory_bytes: int, estimate: Estimate = count_memory
 ) -> Fit:
-    """The verdict for a checkpoint with frames of ``frame`` (width, height). ``gpu``: the machine's, or
-    ``None``; ``memory_bytes``: its main memory, all of it.
+    """The verdict for a checkpoint. ``gpu``: the machine's, or ``None``; ``memory_bytes``: its main memory,
+    all of it, which must hold what is streamed to the card or waits beside it.
     """
-    needs = {way: estimate(sizes, way, frame) for way, _ in WAYS}
-    size = f"{frame[0]}x{frame[1]}"
+    wanted = {
+        way: estimate(world.sizes, replace(PLANS[way], decoder=world.decoder), world.frame) for way, _ in WAYS
+    }
     if gpu is None:
-        fits, teraflops = needs["bf16"] <= memory_bytes, chunk_flops(sizes, frame) / 1e12
-        slow = "far from real time" if teraflops > 1 else "not known"
+        return _on_the_processor(world, wanted["bf16"], memory_bytes)
+
+    def verdict(way: str, fits: bool, told: str, speed: str, source: str) -> Fit:
         return Fit(
-            world=world,
-            size=size,
-            device="processor",
+            world=world.name,
+            size=f"{world.frame[0]}x{world.frame[1]}",
+            device=gpu.name,
             fits=fits,
-            way="on the processor alone" if fits else "use an NVIDIA GPU, or a machine with more memory",
-            needs_gb=needs["bf16"] / 1e9,
-            has_gb=memory_bytes / 1e9,
-            speed=slow if fits else "cannot be played here",
-            source=f"{teraflops:,.1f} TFLOP a chunk",
+            way=told,
+            needs_gb=wanted[way].device_bytes / 1e9,
+            has_gb=gpu.memory_bytes / 1e9,
+            speed=speed,
+            source=source,
         )
+
     for way, told in WAYS if gpu.capability >= MIN_CAPABILITY else ():
-        if needs[way] <= gpu.memory_bytes:
-            speed, source = expected_speed(world, sizes, frame, gpu.name)
-            if way == "offload":
-                speed = "slower than real time"
-            return Fit(
-                world=world,
-                size=size,
-                device=gpu.name,
-                fits=True,
-                way=told,
-                needs_gb=needs[way] / 1e9,
-                has_gb=gpu.memory_bytes / 1e9,
-                speed=speed,
-                source=source,
-            )
+        needs = wanted[way]
+        if needs.device_bytes <= gpu.memory_bytes and needs.host_bytes <= memory_bytes:
+            speed, source = expected_speed(world.sizes, world.frame, gpu.name)
+            return verdict(way, True, told, "slower than real time" if way == "offload" else speed, source)
+    least = min(wanted, key=lambda way: wanted[way].device_bytes)
     advice = "use a card with more memory, or a smaller --size when the world is added"
     if gpu.capability < MIN_CAPABILITY:
         major, minor = gpu.capability
         advice = f"the card is too old (compute capability {major}.{minor}); use 8.0 or later"
+    elif wanted[least].device_bytes <= gpu.memory_bytes:
+        advice = f"it needs {wanted[least].host_bytes / 1e9:.1f} GB of main memory beside the card's"
+    return verdict(least, False, advice, "cannot be played here", "memory counted part by part")
+
+
+def _on_the_processor(world: CheckpointWorld, wanted: MemoryEstimate, memory_bytes: int) -> Fit:
+    needs = wanted.device_bytes + wanted.host_bytes
+    fits, teraflops = needs <= memory_bytes, chunk_flops(world.sizes, world.frame) / 1e12
+    slow = "far from real time" if teraflops > 1 else "not known"
     return Fit(
-        world=world,
-        size=size,
-        device=gpu.name,
-        fits=False,
-        way=advice,
-        needs_gb=min(needs.values()) / 1e9,
-        has_gb=gpu.memory_bytes / 1e9,
-        speed="cannot be played here",
-        source="memory counted part by part",
+        world=world.name,
+        size=f"{world.frame[0]}x{world.frame[1]}",
+        device="processor",
+        fits=fits,
+        way="on the processor alone" if fits else "use an NVIDIA GPU, or a machine with more memory",
+        needs_gb=needs / 1e9,
+        has_gb=memory_bytes / 1e9,
+        speed=slow if fits else "cannot be played here",
+        source=f"{teraflops:,.1f} TFLOP a chunk",
     )
 
 
@@ -177,10 +186,11 @@ def small_fit(
     )
 
 
-def expected_speed(world: str, sizes: LingBotSizes, frame: tuple[int, int], gpu: str) -> tuple[str, str]:
+def expected_speed(sizes: LingBotSizes, frame: tuple[int, int], gpu: str) -> tuple[str, str]:
     """What to expect of a card of that name, in words, and where that comes from."""
     for known, card, fps, source in MEASURED:
-        if known == world and _is(gpu, card) and frame == USUAL_FRAME:
+        same = (sizes.dim, sizes.layers) == (KNOWN_SIZES[known].dim, KNOWN_SIZES[known].layers)
+        if same and _is(gpu, card) and frame == USUAL_FRAME:
             return speed_class(fps), source
     peak = next((tflops for card, tflops in BF16_PEAK_TFLOPS if _is(gpu, card)), None)
     flops = chunk_flops(sizes, frame)
@@ -223,14 +233,11 @@ def chunk_flops(sizes: LingBotSizes, frame: tuple[int, int]) -> float:
 
 
 def lingbot_fits(
-    worlds: Sequence[tuple[str, LingBotSizes, tuple[int, int]]],
+    worlds: Sequence[CheckpointWorld],
     gpu: Gpu | None,
     memory_bytes: int,
-    estimate: Estimate,
+    estimate: Estimate = count_memory,
 ) -> list[Fit]:
-    """Verdicts for the public checkpoints at their usual size and for ``worlds`` (name, sizes, frame)."""
-    known = [(name, sizes, USUAL_FRAME) for name, sizes in KNOWN_SIZES.items()]
-    return [
-        lingbot_fit(name, sizes, frame, gpu, memory_bytes, estimate)
-        for name, sizes, frame in (*known, *worlds)
-    ]
+    """Verdicts for ``worlds`` and for the public checkpoints at their usual size."""
+    known = [CheckpointWorld(name, sizes) for name, sizes in KNOWN_SIZES.items()]
+    return [lingbot_fit(world, gpu, memory_bytes, estimate) for world in (*worlds, *known)]
