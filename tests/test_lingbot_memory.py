@@ -113,6 +113,14 @@ def test_each_plan_takes_less_than_the_one_before_it() -> None:
         assert sizes[-1] < sizes[0] / 2
 
 
+def test_what_is_kept_for_all_passes_of_a_chunk_is_counted() -> None:
+    plain = estimate(LINGBOT_14B, MemoryPlan(codec_latents=1), USUAL).device["work"]
+    steered = estimate(LINGBOT_14B, MemoryPlan(codec_latents=1, steer_once=True), USUAL).device["work"]
+    rotated = estimate(LINGBOT_14B, MemoryPlan(codec_latents=1, rotate_once=True), USUAL).device["work"]
+    assert steered - plain == pytest.approx(2 * 40 * 4 * 1508 * 5120 * 2, rel=0.06)
+    assert rotated - plain == pytest.approx(40 * 14 * 1508 * 5120 * 2, rel=0.06)
+
+
 def test_too_little_memory_is_refused_with_what_takes_it_and_what_would_fit() -> None:
     with pytest.raises(ExecutorError, match=r"needs \d+\.\d GB of cuda:0 \(weights 37\.1 GB") as refused:
         require_memory(LINGBOT_14B, PLANS["bf16"], USUAL, int(40e9), "cuda:0")

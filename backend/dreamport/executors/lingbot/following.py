@@ -225,8 +225,8 @@ class Together:
 
 @cache
 def together() -> Together:
-    """This process's hand on the others that ``torchrun`` started, which wait in :func:`follow_first`. One for
-    the process, as the processes have met once."""
+    """This process's hand on the others that ``torchrun`` started, which wait in :func:`follow_first`. There
+    is one, as the processes meet once."""
     meet(device_of_all())
     return Together(Channel())
 

@@ -76,7 +76,8 @@ class MemoryPlan:
     many blocks stay on the device, the others are streamed through two slots; ``None`` keeps all.
     ``text_encoder``: ``device``, ``host`` or ``none`` (another process encodes). ``decoder``: ``wan21``,
     ``taehv``, ``lighttae``, or ``elsewhere`` when another device decodes; ``codec_latents``: latent frames
-    that it makes and the encoder takes at once. ``processes``: how many share a
+    that it makes and the encoder takes at once. ``steer_once``, ``rotate_once``: what the camera does to each
+    block, and the rotated keys, are kept for all passes of a chunk. ``processes``: how many share a
     session; each holds all weights and its part of the heads' cache. ``element_bytes``: of everything that
     is not quantised, 2 for bf16, 4 for float32 on a CPU.
     """
@@ -86,6 +87,8 @@ class MemoryPlan:
     text_encoder: str = "device"
     decoder: str = "wan21"
     codec_latents: int = 4
+    steer_once: bool = False
+    rotate_once: bool = False
     processes: int = 1
     sessions: int = 1
     element_bytes: int = BF16
@@ -244,6 +247,10 @@ def _denoise_bytes(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> in
     attention = 2 * 2 * window * sizes.dim + 4 * tokens * sizes.dim
     feed_forward = 2 * tokens * sizes.ffn
     stream = 4 * tokens * sizes.dim
+    if plan.steer_once:
+        made += 2 * sizes.layers * tokens * sizes.dim
+    if plan.rotate_once:
+        made += cache_bytes(sizes, plan, frame) // 2 // plan.element_bytes
     return plan.element_bytes * (made + max(attention, feed_forward) + stream) + FLOAT32 * stream
 
 
