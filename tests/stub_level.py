@@ -111,6 +111,10 @@ class StubLevelGenerator:
         """The state as JSON."""
         return json.dumps([self._index, self._x, self._z, self._yaw]).encode()
 
+    def sketch(self) -> bytes:
+        """All of it."""
+        return self.snapshot()
+
     def restore(self, snapshot: bytes) -> None:
         """The state back."""
         try:

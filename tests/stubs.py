@@ -127,6 +127,10 @@ class StubGenerator:
         """The state as JSON."""
         return json.dumps([self.seed, self.start, self.index, self.z, self.yaw]).encode()
 
+    def sketch(self) -> bytes:
+        """All of it."""
+        return self.snapshot()
+
     def restore(self, snapshot: bytes) -> None:
         """The state back."""
         try:

@@ -161,6 +161,24 @@ class TestGenerator:
             ]
         assert other.words == "snow falls"
 
+    def test_a_sketch_goes_on_from_the_last_picture_as_a_session_begins(self, pack: WorldPack) -> None:
+        generator, _ = generator_of(pack)
+        generator.chunk(FrameControl(FORWARD, prompt="snow falls"))
+        last = generator.chunk(FrameControl(FORWARD))[-1]
+        sketch = generator.sketch()
+        other, session = generator_of(pack, seed=99)
+        other.restore(sketch)
+        assert (other.index, other.pose, other.words) == (last.index, last.pose, "snow falls")
+        again = other.snapshot()
+        frames = other.chunk(FrameControl(FORWARD))
+        assert [frame.index for frame in frames] == list(range(last.index + 1, last.index + 13))
+        assert frames[0].pose.position[2] == pytest.approx(last.pose.position[2] + 0.05)
+        assert np.array_equal(session._image, last.colour)
+        assert session.poses[0][0][2, 3] == pytest.approx(last.pose.position[2]), "the picture's own place"
+        third, _ = generator_of(pack, seed=5)
+        third.restore(again)
+        assert np.array_equal(third.chunk(FrameControl(FORWARD))[-1].colour, frames[-1].colour)
+
     def test_a_damaged_snapshot_is_refused_and_changes_nothing(self, pack: WorldPack) -> None:
         generator, _ = generator_of(pack)
         generator.chunk(FrameControl(FORWARD))

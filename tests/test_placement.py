@@ -16,12 +16,18 @@ from websockets.typing import Origin
 
 from certificates import Authority
 from dreamport.errors import SnapshotError
+from dreamport.generator.chunks import ChunkGenerator
+from dreamport.generator.types import FrameControl
 from dreamport.service import PlayClient, PlayError, PlayStream
+from dreamport.service.controls import LatchedControl
 from dreamport.service.kept import KeptSession, SessionKeeper, read_kept
+from dreamport.service.session import Session
+from dreamport.service.world_source import describe
 from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc
 from dreamport.web import running_web
+from stub_chunks import StubChunkExecutor, chunk_pack
 from stub_cluster import Placed, placed
-from stubs import StubGenerator, stub_world, until
+from stubs import STUB, StubGenerator, stub_world, until
 
 
 @pytest.fixture
@@ -206,6 +212,22 @@ def test_what_is_kept_comes_back_and_damage_is_refused(kept_session: KeptSession
     for damaged in (b"", data[:-30], data.replace(b"dreamport-kept-session", b"dreamport-something-el")):
         with pytest.raises(SnapshotError):
             read_kept(damaged)
+
+
+def test_of_a_state_too_large_to_keep_the_picture_the_camera_and_the_words_are_kept(tmp_path: Path) -> None:
+    pack, keeper = chunk_pack(tmp_path), SessionKeeper()
+    generator = ChunkGenerator(pack, StubChunkExecutor(), 1)
+    session = Session(describe(pack), STUB, generator, 1, "start", max_saved_bytes=1, keeper=keeper)
+    said = LatchedControl(FrameControl(prompt="snow falls"), 4, 0, ())
+    frames = session.chunk(said, 0)
+    session.settle()
+    kept = read_kept(keeper.newest[1])
+    executor = StubChunkExecutor()
+    other = Session(describe(pack), STUB, ChunkGenerator(pack, executor, 9), 1, "start", max_saved_bytes=1)
+    other.go_on(kept)
+    assert (other.frame.index, other.epoch, other.applied.sequence) == (frames, 1, 4)
+    assert executor.sessions[0].prompts[-1] == "snow falls"
+    assert np.array_equal(executor.sessions[0]._image, kept.frame.colour)
 
 
 def test_keeping_takes_a_twentieth_of_the_time_at_most(kept_session: KeptSession) -> None:

@@ -7,6 +7,7 @@ in, frames come out. So the same seed, start and controls give the same frames.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from dreamport.generator.schedule import noise
 from dreamport.generator.snapshot import SnapshotHeader, read_snapshot, write_snapshot
 from dreamport.generator.types import FrameControl, GeneratedFrame
 from dreamport.geometry import Pose
-from dreamport.worlds.arrays import ArraysError, take
+from dreamport.worlds.arrays import AnyArray, ArraysError, take
 from dreamport.worlds.checkpoint import LATENT_FRAMES, Checkpoint
 from dreamport.worlds.manifest import WorldManifest
 from dreamport.worlds.pack import WorldPack
@@ -56,6 +57,9 @@ class ChunkGenerator:
         self._track = CameraTrack(ORIGIN, np.eye(4))
         self._index = 0
         self._noise: Float32 | None = None
+        self._fresh = True
+        """The next chunk is the first of a session on the device: its first latent frame is ``_picture``."""
+        self._picture = self._start.image
         self._session = executor.session()
         try:
             self._begin()
@@ -104,7 +108,7 @@ class ChunkGenerator:
         if control.prompt is not None:
             self._tell(control.prompt.strip() or self._start.prompt)
         latents = self._checkpoint.chunk_latents
-        first = self._index == 0
+        first = self._fresh
         count = LATENT_FRAMES * (latents - first)
         track, poses = self._track.chunk(control, self._buttons, self._checkpoint.camera, count)
         seen = (self._track.pose, *poses) if first else poses
@@ -124,6 +128,7 @@ class ChunkGenerator:
             )
         before = self._index
         self._index, self._track, self._noise = before + count, track, None
+        self._fresh, self._picture = False, pictures[-1]
         return tuple(
             GeneratedFrame(before + k, picture, None, pose, camera)
             for k, (picture, pose) in enumerate(zip(pictures[int(first) :], poses, strict=True), 1)
@@ -143,13 +148,23 @@ class ChunkGenerator:
 
     def snapshot(self) -> bytes:
         """Everything needed to go on from here to the same frames, as bytes without code in them."""
+        if self._fresh:
+            return self.sketch()
+        state = {_STATE + name: array for name, array in self._session.state().items()}
+        return self._written(state, memory=True)
+
+    def sketch(self) -> bytes:
+        """The last picture, the camera and the words, without the cache: what a session begins from."""
+        return self._written({"picture": self._picture}, memory=False)
+
+    def _written(self, arrays: Mapping[str, AnyArray], memory: bool) -> bytes:
         header = SnapshotHeader(
             world=self._manifest.name,
             digest=self._pack.digest,
             start=self._start.name,
             seed=self._seed,
             index=self._index,
-            memory=True,
+            memory=memory,
         )
         pose = self._track.pose
         return write_snapshot(
@@ -158,7 +173,7 @@ class ChunkGenerator:
                 "camera": np.array([*pose.position, *pose.orientation], np.float64),
                 "place": self._track.place,
                 "words": np.frombuffer(self._words.encode(), np.uint8),
-                **{_STATE + name: array for name, array in self._session.state().items()},
+                **arrays,
             },
         )
 
@@ -175,12 +190,20 @@ class ChunkGenerator:
             if len(words) > MAX_PROMPT_CHARACTERS:
                 raise ArraysError("its prompt is too long")
             start = self._start if header.start == self._start.name else self._pack.image_start(header.start)
-            state = {name.removeprefix(_STATE): a for name, a in arrays.items() if name.startswith(_STATE)}
-            self._session.restore(state)
+            if header.memory:
+                state = {
+                    name.removeprefix(_STATE): a for name, a in arrays.items() if name.startswith(_STATE)
+                }
+                self._session.restore(state)
+            else:
+                size = (self._manifest.frame.height, self._manifest.frame.width, 3)
+                picture = take(arrays, "picture", np.uint8, size).astype(np.uint8, copy=False)
+                self._session.begin(picture, words)
+                self._picture = picture
         except (ArraysError, ControlError, PackError, UnicodeDecodeError) as error:
             raise SnapshotError(f"this snapshot is damaged: {error}; save the session again") from None
         self._seed, self._index, self._start, self._words = header.seed, header.index, start, words
-        self._track, self._noise = CameraTrack(pose, place), None
+        self._track, self._noise, self._fresh = CameraTrack(pose, place), None, not header.memory
 
     def close(self) -> None:
         """Give back the session's memory on the device."""
@@ -188,6 +211,7 @@ class ChunkGenerator:
 
     def _begin(self) -> None:
         self._session.begin(self._start.image, self._start.prompt)
+        self._fresh, self._picture = True, self._start.image
         self._words = self._start.prompt
         self._track = CameraTrack(ORIGIN, np.eye(4))
         self._index = 0

@@ -276,6 +276,10 @@ class Generator:
             },
         )
 
+    def sketch(self) -> bytes:
+        """The whole snapshot: it is small."""
+        return self.snapshot()
+
     def restore(self, snapshot: bytes) -> None:
         """Go on from a snapshot of the same world. Raises ``SnapshotError``, and then nothing has changed."""
         header, arrays = read_snapshot(snapshot, self._pack)

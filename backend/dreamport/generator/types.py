@@ -79,6 +79,12 @@ class WorldGenerator(Protocol):
         """Everything needed to go on from here, as bytes without code in them."""
         ...
 
+    def sketch(self) -> bytes:
+        """A snapshot that is small in every world: where a whole one would be large, the last picture, the
+        camera and the words. What is restored from those looks on from there and remembers nothing earlier.
+        """
+        ...
+
     def restore(self, snapshot: bytes) -> None:
         """Go on from a snapshot of the same world. Raises ``SnapshotError``."""
         ...

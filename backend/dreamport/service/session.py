@@ -128,19 +128,15 @@ class Session:
         self._generator.finish()
         if self.log is not None:
             self.log.chunk(frames, control)
-        if self._kept_outside is not None:
-            self._kept_outside.keep_when_due(self.state)
-
-    @property
-    def _kept_outside(self) -> SessionKeeper | None:
-        """The keeper, where there is one and the state is not too large for it."""
-        return self.keeper if self._generator.snapshot_bytes <= self._max_saved_bytes else None
+        if self.keeper is not None:
+            self.keeper.keep_when_due(self.state)
 
     def state(self) -> KeptSession:
         """Everything that goes on in another process, at the end of the newest chunk; kept states and the log
         stay behind.
         """
         frame, applied = self._newest
+        too_large = self._generator.snapshot_bytes > self._max_saved_bytes
         return KeptSession(
             token=self.token,
             session_id=self.id,
@@ -153,7 +149,7 @@ class Session:
             heard=applied.sequence,
             client_time_ns=applied.client_time_ns,
             frame=frame,
-            snapshot=self._generator.snapshot(),
+            snapshot=self._generator.sketch() if too_large else self._generator.snapshot(),
         )
 
     def go_on(self, kept: KeptSession) -> None:
@@ -163,8 +159,8 @@ class Session:
         self.epoch = kept.epoch + 1
         self.inbox.sequence = kept.heard
         self._frame_id = kept.frame_id + LOST_FRAME_IDS
-        if self._kept_outside is not None:
-            self._kept_outside.keep(self.state)
+        if self.keeper is not None:
+            self.keeper.keep(self.state)
 
     def reset(self, seed: int | None, start: str) -> GeneratedFrame:
         """Begin again; ``None`` and empty keep the present seed and start."""
@@ -179,8 +175,8 @@ class Session:
         self.epoch += 1
         if self.log is not None:
             self.log.reset(self.seed, self.start, self.frame)
-        if self._kept_outside is not None:
-            self._kept_outside.keep(self.state)
+        if self.keeper is not None:
+            self.keeper.keep(self.state)
         return self.frame
 
     def save(self) -> tuple[str, int, int] | None:
@@ -215,8 +211,8 @@ class Session:
         self.epoch += 1
         if self.log is not None:
             self.log.loaded(saved.number)
-        if self._kept_outside is not None:
-            self._kept_outside.keep(self.state)
+        if self.keeper is not None:
+            self.keeper.keep(self.state)
         return self.frame
 
     def close(self, reason: str) -> None:

@@ -111,6 +111,10 @@ class PatternGenerator:
         """Which picture is shown."""
         return self._index.to_bytes(8, "little")
 
+    def sketch(self) -> bytes:
+        """All of it."""
+        return self.snapshot()
+
     def restore(self, snapshot: bytes) -> None:
         """Show it again."""
         self._index = int.from_bytes(snapshot, "little")

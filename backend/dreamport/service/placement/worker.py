@@ -8,7 +8,7 @@ import os
 import platform
 from collections.abc import Mapping
 
-from dreamport.errors import SnapshotError
+from dreamport.errors import DreamportError, SnapshotError
 from dreamport.service.kept import read_kept
 from dreamport.service.options import ServerOptions
 from dreamport.service.placement.tickets import Tickets
@@ -65,6 +65,8 @@ class Worker:
             return Refused.by(refusal)
         except SnapshotError as error:
             return Refused("NOT_FOUND", str(error))
+        except DreamportError as error:
+            return Refused("UNAVAILABLE", str(error))
         return None
 
     async def report(self, known: Mapping[str, int]) -> WorkerReport:
