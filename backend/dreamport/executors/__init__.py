@@ -8,7 +8,9 @@ from importlib.util import find_spec
 
 from dreamport.errors import DreamportError, ExecutorError
 from dreamport.executors.base import Executor, GraphRunner
+from dreamport.executors.chunks import ChunkExecutor
 from dreamport.executors.gpu import find_gpu
+from dreamport.executors.lingbot.options import LingBotOptions
 from dreamport.executors.measuring import (
     Measured,
     fastest,
@@ -28,6 +30,7 @@ __all__ = [
     "available_executors",
     "candidates",
     "measure_executors",
+    "open_chunk_executor",
     "open_executor",
 ]
 
@@ -90,6 +93,31 @@ def open_executor(
             raise
         reason = f"openvino cannot run here ({error}); torch is slower"
         return _open(pack, "torch", threads, "f32", cache, reason)
+
+
+def open_chunk_executor(
+    pack: WorldPack,
+    name: str = "auto",
+    threads: int | None = None,
+    precision: str = "auto",
+    options: LingBotOptions | None = None,
+) -> ChunkExecutor:
+    """The executor of a world whose causal step makes a chunk of frames, with its models loaded.
+
+    Torch runs it: ``name`` is ``auto`` or ``torch``. ``precision``: ``auto`` (bf16 on a GPU, f32 on a
+    processor), ``f32`` or ``bf16``. ``options``: what is switched on, nothing by default. Raises
+    ``ExecutorError``, ``PackError`` or ``MissingExtraError``.
+    """
+    if name not in ("auto", "torch"):
+        raise ExecutorError(
+            f"world {pack.manifest.name} is made in chunks, by torch and not by {name!r}; use --executor auto"
+        )
+    missing = available_executors()["torch"]
+    if missing is not None:
+        raise ExecutorError(f"LingBot-World runs on torch; run pip install 'dreamport[lingbot]' ({missing})")
+    from dreamport.executors.lingbot.executor import open_lingbot  # noqa: PLC0415
+
+    return open_lingbot(pack, threads, precision, options)
 
 
 def auto_reason(pack: WorldPack) -> str:

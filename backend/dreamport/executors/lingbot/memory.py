@@ -13,6 +13,7 @@ from math import prod
 from typing import Protocol
 
 from dreamport.errors import ExecutorError
+from dreamport.executors.lingbot.options import LingBotOptions
 
 GIGABYTE = 1e9
 BF16, INT8, FLOAT32 = 2, 1, 4
@@ -76,10 +77,10 @@ class MemoryPlan:
     many blocks stay on the device, the others are streamed through two slots; ``None`` keeps all.
     ``text_encoder``: ``device``, ``host`` or ``none`` (another process encodes). ``decoder``: ``wan21``,
     ``taehv``, ``lighttae``, or ``elsewhere`` when another device decodes; ``codec_latents``: latent frames
-    that it makes and the encoder takes at once. ``steer_once``, ``rotate_once``: what the camera does to each
-    block, and the rotated keys, are kept for all passes of a chunk. ``processes``: how many share a
-    session; each holds all weights and its part of the heads' cache. ``element_bytes``: of everything that
-    is not quantised, 2 for bf16, 4 for float32 on a CPU.
+    that it makes at once. ``camera_once``, ``rotate_once``: what the camera does to each block, and the
+    rotated keys, are kept for all passes of a chunk. ``processes``: how many share a session; each holds all
+    weights and its part of the heads' cache. ``element_bytes``: of the transformer where it is not quantised
+    and of the text encoder, 2 for bf16; ``codec_bytes``: of the VAE.
     """
 
     weights: str = "bf16"
@@ -87,17 +88,36 @@ class MemoryPlan:
     text_encoder: str = "device"
     decoder: str = "wan21"
     codec_latents: int = 4
-    steer_once: bool = False
+    camera_once: bool = False
     rotate_once: bool = False
     processes: int = 1
     sessions: int = 1
     element_bytes: int = BF16
+    codec_bytes: int = BF16
+
+
+def plan_of(
+    options: LingBotOptions, decoder: str, element_bytes: int = BF16, processes: int = 1
+) -> MemoryPlan:
+    """What ``options`` keep where. ``decoder``: the world's."""
+    return MemoryPlan(
+        weights=options.weights,
+        resident_blocks=options.resident_blocks,
+        text_encoder="host" if options.text_on_host else "device",
+        decoder=decoder,
+        codec_latents=1 if options.text_on_host else 4,
+        camera_once=options.camera_once,
+        rotate_once=options.rotate_once,
+        processes=processes,
+        element_bytes=element_bytes,
+        codec_bytes=BF16 if options.decode_half else FLOAT32,
+    )
 
 
 PLANS: dict[str, MemoryPlan] = {
-    "bf16": MemoryPlan(),
-    "int8": MemoryPlan(weights="int8", text_encoder="host", codec_latents=1),
-    "offload": MemoryPlan(weights="int8", resident_blocks=0, text_encoder="host", codec_latents=1),
+    "bf16": plan_of(LingBotOptions(), "wan21"),
+    "int8": plan_of(LingBotOptions(weights="int8", decode_half=True), "wan21"),
+    "offload": plan_of(LingBotOptions(weights="int8", resident_blocks=0, decode_half=True), "wan21"),
 }
 """From the fastest to the smallest, by the name that a person gives."""
 
@@ -143,7 +163,7 @@ def estimate(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> MemoryEs
     if plan.text_encoder != "none":
         (device if plan.text_encoder == "device" else host)["text encoder"] = text
     decoder = DECODER_PARAMETERS.get(plan.decoder, 0)
-    device["vae"] = plan.element_bytes * (ENCODER_PARAMETERS + decoder)
+    device["vae"] = plan.codec_bytes * (ENCODER_PARAMETERS + decoder)
     device["cache"] = plan.sessions * cache_bytes(sizes, plan, frame)
     device["prompt"] = plan.sessions * prompt_bytes(sizes, plan)
     device["decoder state"] = plan.sessions * _decoder_state(plan, frame)
@@ -247,7 +267,7 @@ def _denoise_bytes(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> in
     attention = 2 * 2 * window * sizes.dim + 4 * tokens * sizes.dim
     feed_forward = 2 * tokens * sizes.ffn
     stream = 4 * tokens * sizes.dim
-    if plan.steer_once:
+    if plan.camera_once:
         made += 2 * sizes.layers * tokens * sizes.dim
     if plan.rotate_once:
         made += cache_bytes(sizes, plan, frame) // 2 // plan.element_bytes
@@ -261,10 +281,9 @@ def _codec_bytes(sizes: Sizes, plan: MemoryPlan, frame: tuple[int, int]) -> int:
     width = DECODER_WIDTH.get(plan.decoder, ENCODER_WIDTH)
     passing = 3 * frames * width + DECODER_STATE.get(plan.decoder, 0.0)
     return (
-        int(plan.element_bytes * passing * pixels)
-        + 3 * FLOAT32 * LATENT_FRAMES * sizes.chunk_latents * pixels
+        int(plan.codec_bytes * passing * pixels) + 3 * FLOAT32 * LATENT_FRAMES * sizes.chunk_latents * pixels
     )
 
 
 def _decoder_state(plan: MemoryPlan, frame: tuple[int, int]) -> int:
-    return int(plan.element_bytes * DECODER_STATE.get(plan.decoder, 0.0) * frame[0] * frame[1])
+    return int(plan.codec_bytes * DECODER_STATE.get(plan.decoder, 0.0) * frame[0] * frame[1])

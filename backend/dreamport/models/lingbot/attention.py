@@ -38,7 +38,11 @@ def visible(frames: int, chunk: int, sink: int, window: int) -> Tensor:
 class TokenExchange(Protocol):
     """Sequence parallelism over a chunk's tokens (DeepSpeed-Ulysses, arXiv 2309.14509): each process computes
     its share of the tokens, and attends over all of them with its share of the heads.
+
+    ``size``: how many processes there are.
     """
+
+    size: int
 
     def own(self, x: Tensor) -> Tensor:
         """``[B, N, ...]`` -> this process's tokens ``[B, N / processes, ...]``, in order."""

@@ -1,0 +1,44 @@
+"""What may be switched on when LingBot-World plays. Nothing is on by itself: plain bf16, as the checkpoint
+was trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dreamport.errors import ExecutorError
+
+COMPILING = ("off", "blocks", "whole")
+WEIGHTS = ("bf16", "int8")
+
+
+@dataclass(frozen=True)
+class LingBotOptions:
+    """``compile``: ``blocks`` compiles one block and runs all with it (a short cold start), ``whole`` each
+    pass as one graph. ``camera_once``, ``rotate_once``: what does not change in a chunk is computed once and
+    kept, for more memory; bit for bit the same. ``merged_cache``: the last denoising pass's keys and values
+    are remembered instead of those of a pass of their own; a little worse. ``weights``: of the blocks' linear
+    layers; ``int8`` also keeps the text encoder in main memory. ``resident_blocks``: how many blocks stay on
+    the device, the others are streamed; ``None`` keeps all. ``decode_half``: the decoder computes in bf16
+    with channels last.
+    """
+
+    compile: str = "off"
+    camera_once: bool = False
+    rotate_once: bool = False
+    merged_cache: bool = False
+    weights: str = "bf16"
+    resident_blocks: int | None = None
+    decode_half: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("compile", COMPILING), ("weights", WEIGHTS)):
+            if getattr(self, name) not in known:
+                raise ExecutorError(f"{name} {getattr(self, name)!r} is not known; use {', '.join(known)}")
+        if self.resident_blocks is not None and self.compile != "off":
+            raise ExecutorError("streamed blocks cannot be compiled; leave one of the two out")
+
+    @property
+    def text_on_host(self) -> bool:
+        """Whether the text encoder stays in main memory."""
+        return self.weights != "bf16" or self.resident_blocks is not None
