@@ -60,8 +60,8 @@ class RMSNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(channels, *[1] * dims))
 
     def forward(self, x: Tensor) -> Tensor:
-        normed = F.normalize(x.float(), dim=1) * x.shape[1] ** 0.5
-        scaled: Tensor = normed.to(x.dtype) * self.gamma
+        size = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32).clamp_min(1e-12)
+        scaled: Tensor = (x / size).to(x.dtype) * (self.gamma * x.shape[1] ** 0.5)
         return scaled
 
 
@@ -88,7 +88,7 @@ class Residual(Layer):
         super().__init__()
         first, second = CausalConv3d(into, out), CausalConv3d(out, out)
         self.residual = nn.Sequential(
-            RMSNorm(into), nn.SiLU(), first, RMSNorm(out), nn.SiLU(), nn.Identity(), second
+            RMSNorm(into), _silu(), first, RMSNorm(out), _silu(), nn.Identity(), second
         )
         self.shortcut = nn.Conv3d(into, out, 1) if into != out else nn.Identity()
 
@@ -151,7 +151,7 @@ class Head(nn.Sequential):
     """The last convolution, with its norm."""
 
     def __init__(self, into: int, out: int) -> None:
-        super().__init__(RMSNorm(into), nn.SiLU(), CausalConv3d(into, out))
+        super().__init__(RMSNorm(into), _silu(), CausalConv3d(into, out))
 
     def past(self, size: Size) -> Iterator[Shape]:
         """As of :class:`Layer`."""
@@ -196,6 +196,11 @@ class Upsample(Layer):
             conv = cast(nn.Conv2d, self.resample[1])
             return as_video(doubled_conv(frames, conv), x.shape[0])
         return as_video(self.resample(frames), x.shape[0])
+
+
+def _silu() -> nn.SiLU:
+    """On what the norm before it made, in the same memory."""
+    return nn.SiLU(inplace=True)
 
 
 def as_frames(x: Tensor) -> Tensor:
