@@ -14,13 +14,13 @@ from dreamport.worlds.from_checkpoint import NewWorld, write_checkpoint_world
 from dreamport.worlds.weights import record_of
 
 NAME = "lingbot-tiny"
-WIDTH, HEIGHT = 96, 64
+WIDTH, HEIGHT = 64, 32
 PROMPT = "a valley in the morning sun"
 
 
 def write_tiny_world(folder: Path, seed: int = 0) -> WorldPack:
     """The pack in ``folder / "lingbot-tiny"``, its weights in ``folder / "checkpoint"``: two layers of 256,
-    64x96 pixels. Needs torch. Raises ``PackError``.
+    64x32 pixels. Needs torch. Raises ``PackError``.
     """
     from dreamport.models.lingbot.checkpoint import find, read_config  # noqa: PLC0415
     from dreamport.models.lingbot.checkpoint.random_files import write_random  # noqa: PLC0415

@@ -20,16 +20,17 @@ export class ChunkClock {
     this.latched = 0n;
   }
 
-  /** @param {Frame} frame that was drawn */
+  /** @param {Frame} frame that was drawn @returns {boolean} whether it is of a chunk: a start and a kept state are not */
   drawn(frame) {
     const { latchedAtNs = 0n, generationMs = 0 } = frame.timing ?? {};
-    if (generationMs === 0) return; // a start, or a state that was kept
+    if (generationMs === 0) return false;
     if (latchedAtNs !== this.latched) {
       this.latched = latchedAtNs;
       this.first = frame.index;
       this.count++;
     }
     this.frame = Number(frame.index - this.first) + 1;
+    return true;
   }
 
   /** @param {bigint} late chunks that were late so far, as the server counts them @returns {string} */

@@ -66,7 +66,8 @@ export class Hud {
       this.epoch = frame.epoch;
     }
     this.frames.tick(now);
-    this.chunks.drawn(frame);
+    // Until the first chunk is made, the picture that it begins from stands still.
+    if (!this.chunks.drawn(frame) && this.chunks.frames > 1) this.frames.break();
     for (const milliseconds of this.controls.drawn(frame.control?.sequence ?? 0n, now)) this.latency.add(now, milliseconds);
     this.index = Number(frame.index);
     this.view = viewOf(frame.pose);
