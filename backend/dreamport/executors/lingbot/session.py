@@ -1,7 +1,7 @@
 """One player's LingBot-World: from a picture, words and poses to frames, chunk by chunk, on one device.
 
-The order of a chunk: camera, denoising passes, the pass that remembers the clean chunk, decoding. Nothing waits
-for the device before the frames are taken from it.
+The order of a chunk: camera, denoising passes, the pass that remembers the clean chunk, decoding. Nothing
+waits for the device before the frames are taken from it.
 """
 
 from __future__ import annotations
@@ -83,9 +83,8 @@ class LingBotSession:
         self._decode = DecodeStream(models.decoder, shown.latent_size, scaled=models.scaled)
         latents = settled_latents(models.vae.config) + 1
         self._picture = torch.zeros((1, config.out_channels, latents, *shown.latent_size), device=device)
-        self._words = torch.zeros((1, config.text_tokens, config.text_dim), device=device).to(
-            transformer.dtype
-        )
+        words = (1, config.text_tokens, config.text_dim)
+        self._words = torch.zeros(words, device=device, dtype=transformer.dtype)
         self._pose = torch.eye(4, device=device)
         self._text: TextKeys | None = None
         self._watch = Stopwatch(device)
@@ -242,7 +241,12 @@ def _stored(tensor: Tensor) -> AnyArray:
 def _taken(arrays: Mapping[str, AnyArray], name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The array as a tensor of ``dtype``. Raises ``ArraysError``."""
     stored = _STORED.get(dtype, dtype)
-    kind = {torch.uint16: np.uint16, torch.uint8: np.uint8, torch.int64: np.int64}.get(stored, np.float32)
+    kinds: dict[torch.dtype, type[np.generic]] = {
+        torch.uint16: np.uint16,
+        torch.uint8: np.uint8,
+        torch.int64: np.int64,
+    }
+    kind = kinds.get(stored, np.float32)
     tensor = torch.from_numpy(take(arrays, name, kind, shape or (1,)).copy()).reshape(shape)
     if dtype == torch.bool:
         return tensor != 0

@@ -11,7 +11,7 @@ import torch
 
 
 class Stopwatch:
-    """Milliseconds by part. On a GPU they are measured there, by events, and known when the device is done."""
+    """Milliseconds by part. On a GPU they are measured there, by events, known when the device is done."""
 
     def __init__(self, device: torch.device) -> None:
         self._on_gpu = device.type == "cuda"
@@ -22,7 +22,8 @@ class Stopwatch:
     def part(self, name: str) -> Iterator[None]:
         """Measure what is done inside."""
         if self._on_gpu:
-            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            event: Any = torch.cuda.Event
+            first, last = event(enable_timing=True), event(enable_timing=True)
             first.record()
             yield
             last.record()
