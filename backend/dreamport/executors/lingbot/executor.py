@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dreamport.errors import ExecutorError, PackError
 from dreamport.executors.lingbot.int8 import quantise_linears
-from dreamport.executors.lingbot.memory import MemoryPlan, require_memory
+from dreamport.executors.lingbot.memory import plan_of, require_memory
 from dreamport.executors.lingbot.offload import BlockOffload
 from dreamport.executors.lingbot.options import LingBotOptions
 from dreamport.executors.lingbot.parallel import TokenShare, meet, own_device, place_of, require_shares
@@ -68,14 +68,7 @@ class LingBotExecutor:
         )
         config = LingBotConfig(**checkpoint.sizes.model_dump())
         size = 1 if share is None else share.size
-        plan = MemoryPlan(
-            weights=self._options.weights,
-            resident_blocks=self._options.resident_blocks,
-            text_encoder="host" if self._options.text_on_host else "device",
-            decoder=checkpoint.decoder,
-            processes=size,
-            element_bytes=DTYPES[self.precision].itemsize,
-        )
+        plan = plan_of(self._options, checkpoint.decoder, DTYPES[self.precision].itemsize, size)
         require_memory(config, plan, (frame.width, frame.height), _free_bytes(device), self.device)
         if share is not None:
             rows, columns = config.grid(*self._shown.latent_size)
@@ -120,7 +113,7 @@ class LingBotExecutor:
         prompts = load_prompt_encoder(files, on, dtype, config.text_tokens)
         return Models(
             transformer=transformer,
-            run=_runner(transformer, options.compile),
+            run=runner(transformer, options.compile),
             vae=vae,
             decoder=frames,
             scaled=decoder != "taehv",
@@ -158,7 +151,8 @@ def open_lingbot(
     return LingBotExecutor(pack, device, threads, precision, options, meet(device))
 
 
-def _runner(transformer: LingBotTransformer, compiling: str) -> Callable[..., ChunkOutput]:
+def runner(transformer: LingBotTransformer, compiling: str) -> Callable[..., ChunkOutput]:
+    """What runs a pass, compiled as ``LingBotOptions.compile`` says."""
     if compiling == "whole":
         whole: Callable[..., ChunkOutput] = torch.compile(transformer, fullgraph=True, dynamic=False)
         return whole
