@@ -55,6 +55,7 @@ class Gateway:
         self._worlds: dict[str, world_pb2.World] = {}
         self._executors: dict[str, ExecutorInfo] = {}
         self._staffing: list[asyncio.Task[None]] = []
+        self._rehoming: set[asyncio.Task[None]] = set()
         self._closing = False
 
     # --- what it tells
@@ -66,7 +67,7 @@ class Gateway:
 
     @property
     def worlds(self) -> list[world_pb2.World]:
-        """The worlds of all workers there have been."""
+        """The worlds of all workers there have been; of two with one name, what was heard last."""
         return list(self._worlds.values())
 
     def status(self) -> ServerStatus:
@@ -114,13 +115,13 @@ class Gateway:
         ticket = secrets.token_urlsafe(32)
         refusals: list[Refused] = []
         for post, worker in self._by_room(world):
-            placement = self.roll.place(ticket, world, post, _now_s())
+            address, placement = post.address, self.roll.place(ticket, world, post, _now_s())
             try:
                 refused = await worker.reserve(ticket, world)
             except WorkerLostError as error:
                 refused = Refused("UNAVAILABLE", str(error))
             if refused is None:
-                return play_pb2.Redirect(address=post.address, ticket=ticket)
+                return play_pb2.Redirect(address=address, ticket=ticket)
             self.roll.remove(placement)
             refusals.append(refused)
         raise self._no_room(refusals)
@@ -163,7 +164,9 @@ class Gateway:
         for refused in refusals:
             if not refused.full:
                 return refused.refusal()
-        playing = sum(1 for placement in self.roll if placement.post is not None)
+        playing = sum(
+            1 for found in self.roll if found.post is not None and (found.playing or not found.seen)
+        )
         starting = sum(1 for post in self.posts if post.worker is None)
         again = f"Try again in {RETRY_AFTER_MS // 1000} seconds"
         if starting == len(self.posts):
@@ -204,9 +207,10 @@ class Gateway:
     async def close(self) -> None:
         """No more placing; stop every worker, which tells its clients."""
         self._closing = True
-        for task in self._staffing:
+        tasks = [*self._staffing, *self._rehoming]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._staffing, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         workers = [post.worker for post in self.posts if post.worker is not None]
         await asyncio.gather(*(worker.stop(STOP_S) for worker in workers), return_exceptions=True)
 
@@ -241,14 +245,16 @@ class Gateway:
             post.lost += 1
             _log.error("worker lost", worker=post.number, sessions=len(gone), reason=why)
             await worker.stop(0.0)
-            await self._rehome_lost()
+            self._rehoming = asyncio.create_task(
+                self._rehome_lost()
+            )  # not waited for: a worker is to be hired
 
     def _greet(self, post: Post, greeting: WorkerGreeting) -> None:
         post.greeting = greeting
         self._executors.update(greeting.executors)
         for data in greeting.worlds:
             world = world_pb2.World.FromString(data)
-            self._worlds.setdefault(world.summary.name, world)
+            self._worlds[world.summary.name] = world
 
     async def _watch(self, post: Post, worker: WorkerHandle) -> str:
         """Fetch reports until the worker is gone; gives why."""
@@ -266,6 +272,9 @@ class Gateway:
             return str(error)
         except TimeoutError:
             return f"no answer for {REPORT_TIMEOUT_S:.0f} seconds"
+        except Exception as error:  # whatever it is, the post must be staffed again
+            _log.exception("worker cannot be watched", worker=post.number)
+            return f"{type(error).__name__}; see the log"
         finally:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
