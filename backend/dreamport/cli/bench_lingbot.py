@@ -46,7 +46,8 @@ def lingbot(
         progress_bars(quiet=as_json) as told,
     ):
         path = write_tiny_world(Path(folder)).path if tiny else resolve_world(world).packs[0]
-        options = LingBotBench(path, chunks, seed, executor, threads)
+        # A tiny world needs no more than one core; the browser and the server need another.
+        options = LingBotBench(path, chunks, seed, executor, threads or (1 if tiny else None))
         result = bench_lingbot(options, lambda done, total: told("chunks played", done, total))
     if out is not None:
         store(result, out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from dreamport.service.replay import replay
+from dreamport.service.session_log import SessionLogReader
+from dreamport.service.world_source import CatalogueSource, ExecutorInfo, OpenWorld
+from dreamport.v1 import world_pb2
 from dreamport_tools.bench.chromium import Page, running_chromium
 from dreamport_tools.bench.play import machine_facts
 from dreamport_tools.bench.processes import ProcessError, running_server
@@ -104,6 +107,24 @@ def _play(page: Page, options: LingBotBench, progress: Callable[[int, int], None
     }
 
 
+class OpenedOnce:
+    """A ``WorldSource`` of the pack at ``path``, loaded once, on the executor that made a log."""
+
+    def __init__(self, executor: ExecutorInfo, path: Path) -> None:
+        self._source = CatalogueSource((path,), executor.name, executor.threads or None, executor.precision)
+        self._opened: dict[str, OpenWorld] = {}
+
+    def worlds(self) -> Sequence[world_pb2.World]:
+        """Those of the catalogue, and this one."""
+        return self._source.worlds()
+
+    def open(self, name: str) -> OpenWorld:
+        """Loaded the first time."""
+        if name not in self._opened:
+            self._opened[name] = self._source.open(name)
+        return self._opened[name]
+
+
 def _prompt_effect(log: Path, options: LingBotBench) -> dict[str, Any]:
     """What the prompt changed: the session generated again, with it and without it."""
     lines = log.read_text(encoding="utf-8").splitlines()
@@ -115,8 +136,9 @@ def _prompt_effect(log: Path, options: LingBotBench) -> dict[str, Any]:
     for entry in entries:
         entry.pop("prompt", None)
     silent.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
-    again = replay(log, verify=True, worlds=(options.world,))
-    without = replay(silent, verify=True, worlds=(options.world,))
+    source = OpenedOnce(SessionLogReader(log).header.executor, options.world)
+    again = replay(log, source, verify=True)
+    without = replay(silent, source, verify=True)
     first = heard[0]["index"]
     return {
         "world": again.world,
