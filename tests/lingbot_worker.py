@@ -1,8 +1,8 @@
 """One of the processes that compute a LingBot-World session together; ``torchrun`` starts them.
 
 ``lingbot_worker.py OUT PACK`` writes what it found: ``chunks-RANK.json``, the transformer chunk by chunk
-until the window slides, against one process, the last chunk as one graph; ``session-RANK.json``, a session that the
-first process leads and the others follow.
+until the window slides, against one process, the last chunk as one graph; ``session-RANK.json``, a session
+that the first process leads and the others follow.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamport.errors import ExecutorError
+from dreamport.executors import open_chunk_executor
 from dreamport.executors.chunks import ChunkExecutor
-from dreamport.executors.lingbot.following import Channel, Together, follow
+from dreamport.executors.lingbot.executor import LingBotExecutor
+from dreamport.executors.lingbot.following import follow_first, together
 from dreamport.executors.lingbot.parallel import TokenShare, meet
 from dreamport.models.lingbot.attention import TokenExchange
 from dreamport.models.lingbot.cache import KVCache
 from dreamport.models.lingbot.config import LINGBOT_TINY
-from dreamport.models.lingbot.transformer import LingBotTransformer, TextKeys
-from dreamport.worlds.arrays import AnyArray, ArraysError
+from dreamport.models.lingbot.transformer import LingBotTransformer
+from dreamport.worlds.arrays import AnyArray
 from dreamport.worlds.pack import WorldPack, open_pack_at
 
 Float32 = NDArray[np.float32]
@@ -78,123 +80,54 @@ def compare_chunks(share: TokenShare) -> dict[str, object]:
     }
 
 
-class StubSession:
-    """A session without codecs and text encoder: one pass a chunk, the velocity's first channels are the
-    frames, and a prompt's length is its text."""
-
-    timings: dict[str, float] = {}  # noqa: RUF012
-
-    def __init__(self, model: LingBotTransformer, heads: int) -> None:
-        self.model = model
-        self.cache = KVCache(CONFIG, TOKENS, heads=heads, dtype=torch.float32)
-        self.text = self._keys("")
-
-    def _keys(self, text: str) -> TextKeys:
-        if text == "refused":
-            raise ExecutorError("this prompt is refused")
-        return self.model.text_keys(torch.full((1, CONFIG.text_tokens, CONFIG.text_dim), len(text) / 10))
-
-    def begin(self, image: UInt8, prompt: str) -> None:
-        self.cache.clear()
-        self.prompt(prompt)
-
-    def prompt(self, text: str) -> None:
-        self.text = self._keys(text)
-
-    def chunk(
-        self, poses: Float32, intrinsics: Float32, noise: Float32, keys: Float32 | None = None
-    ) -> UInt8:
-        latent = torch.from_numpy(noise).repeat(1, 3, 1, 1, 1)[:, : CONFIG.in_channels]
-        rays = torch.full((1, 4 * TOKENS, CONFIG.camera_channels), float(poses.sum()) / 100)
-        camera = self.model.camera_tokens(rays)
-        out = self.model(latent, torch.full((1, 4), 500.0), camera, self.text, self.cache.history())
-        self.cache.append(out.k, out.v)
-        seen = (out.velocity[0, :3].permute(1, 2, 3, 0) * 40 + 128).clamp(0, 255)
-        frames: UInt8 = seen.to(torch.uint8).numpy()
-        return frames
-
-    def state(self) -> dict[str, AnyArray]:
-        return {name: tensor.clone().numpy() for name, tensor in self.cache.state().items()}
-
-    def restore(self, arrays: Mapping[str, AnyArray]) -> None:
-        try:
-            self.cache.restore({name: torch.from_numpy(array) for name, array in arrays.items()})
-        except ValueError as error:
-            raise ArraysError(str(error)) from None
-
-    def close(self) -> None:
-        self.cache.clear()
-
-
-class StubExecutor:
-    """The transformer with random weights, the same in every process."""
-
-    name, device, precision, threads = "stub", "cpu", "f32", 1
-
-    def __init__(self, share: TokenShare | None) -> None:
-        self.fallback_reason: str | None = None
-        torch.manual_seed(0)
-        self.model = LingBotTransformer(CONFIG).requires_grad_(False).eval()
-        self.model.exchange = share
-        self.heads = CONFIG.heads // (1 if share is None else share.size)
-
-    def session(self) -> StubSession:
-        return StubSession(self.model, self.heads)
-
-    def close(self) -> None:
-        del self.model
-
-
 State = dict[str, AnyArray]
 
 
-def script(executor: ChunkExecutor) -> tuple[list[UInt8], list[State], str]:
+def script(executor: ChunkExecutor, pack: WorldPack) -> tuple[list[UInt8], list[State], str]:
     """A player's session: frames before and after other words and from a state; the state, and that of a
     session that took it up; a refusal."""
+    start, size, steps = pack.image_start(), pack.manifest.latent, len(pack.manifest.sampler.sigmas)
     drawn = np.random.default_rng(3)
-    noise = drawn.standard_normal((6, 1, 16, 4, HEIGHT, WIDTH)).astype(np.float32)
-    poses, lens = np.tile(np.eye(4, dtype=np.float32), (4, 1, 1)), np.ones((4, 4), np.float32)
+    noise = drawn.standard_normal((4, steps, size.channels, 4, size.height, size.width)).astype(np.float32)
+    poses, lens = np.tile(np.eye(4, dtype=np.float32), (4, 1, 1)), np.tile(np.float32(60), (4, 4))
     session = executor.session()
-    session.begin(np.zeros((HEIGHT * 8, WIDTH * 8, 3), np.uint8), "a valley")
+    session.begin(start.image, start.prompt)
     frames = [session.chunk(poses, lens, one) for one in noise[:2]]
     state = session.state()
     try:
-        session.prompt("refused")
+        session.begin(start.image[1:], start.prompt)
         refusal = "nothing was refused"
     except ExecutorError as error:
         refusal = str(error)
-    session.prompt("a valley in a storm")
-    frames += [session.chunk(poses + 0.1, lens, one) for one in noise[2:4]]
+    poses[:, 2, 3] = (0.1, 0.2, 0.3, 0.4)
+    session.prompt("a storm")
+    frames += [session.chunk(poses, lens, noise[2])]
     other = executor.session()
-    other.begin(np.zeros((HEIGHT * 8, WIDTH * 8, 3), np.uint8), "a valley in a storm")
     other.restore(state)
     states = [state, other.state()]
     session.close()
-    frames += [other.chunk(poses + 0.1, lens, noise[2])]
+    other.prompt("a storm")
+    frames += [other.chunk(poses, lens, noise[2])]
     return frames, states, refusal
 
 
-def lead_or_follow(share: TokenShare, pack: Path) -> dict[str, object]:
-    def opened(opened_pack: WorldPack, options: Mapping[str, Any]) -> ChunkExecutor:
-        assert options == {"precision": "f32"}
-        return StubExecutor(share)
-
+def lead_or_follow(share: TokenShare, path: Path) -> dict[str, object]:
     if share.rank:
-        follow(Channel(), opened)
+        follow_first()
         return {"followed": True}
-    together = Together(Channel())
-    executor = together.open(open_pack_at(pack), {"precision": "f32"}, opened)
-    frames, states, refusal = script(executor)
+    pack = open_pack_at(path)
+    executor = open_chunk_executor(pack)
+    frames, states, refusal = script(executor, pack)
     executor.close()
-    together.end()
-    alone_frames, alone_states, _ = script(StubExecutor(None))
+    together().end()
+    alone_frames, alone_states, _ = script(LingBotExecutor(pack, torch.device("cpu")), pack)
     return {
         "name": executor.name,
         "frames": [int(np.abs(a.astype(int) - b).max()) for a, b in zip(frames, alone_frames, strict=True)],
         "moved": int(np.abs(frames[1].astype(int) - frames[2]).max()),
-        "again": int(np.abs(frames[4].astype(int) - frames[2]).max()),
+        "again": int(np.abs(frames[3].astype(int) - frames[2]).max()),
         "states": [
-            max(float(np.abs(ours[name] - theirs[name]).max()) for name in theirs)
+            max(float(np.abs(ours[name].astype(float) - theirs[name]).max()) for name in theirs)
             for ours, theirs in zip(states, alone_states, strict=True)
         ],
         "refusal": refusal,

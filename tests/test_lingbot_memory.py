@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("without_gradients")
 USUAL = (832, 464)
 SMALL = (64, 64)
 CONFIG = replace(LINGBOT_TINY, layers=5)
-ON_CPU = MemoryPlan(text_encoder="none", element_bytes=4)
+ON_CPU = MemoryPlan(text_encoder="none", element_bytes=4, codec_bytes=4)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_each_plan_takes_less_than_the_one_before_it() -> None:
 
 def test_what_is_kept_for_all_passes_of_a_chunk_is_counted() -> None:
     plain = estimate(LINGBOT_14B, MemoryPlan(codec_latents=1), USUAL).device["work"]
-    steered = estimate(LINGBOT_14B, MemoryPlan(codec_latents=1, steer_once=True), USUAL).device["work"]
+    steered = estimate(LINGBOT_14B, MemoryPlan(codec_latents=1, camera_once=True), USUAL).device["work"]
     rotated = estimate(LINGBOT_14B, MemoryPlan(codec_latents=1, rotate_once=True), USUAL).device["work"]
     assert steered - plain == pytest.approx(2 * 40 * 4 * 1508 * 5120 * 2, rel=0.06)
     assert rotated - plain == pytest.approx(40 * 14 * 1508 * 5120 * 2, rel=0.06)

@@ -45,12 +45,15 @@ def play(
     from urllib.parse import urlencode
 
     from dreamport.cli.serving import log_to_stderr
+    from dreamport.cli.torchrun import follows_first
     from dreamport.cli.world_argument import resolve_world
     from dreamport.service.capture_paths import default_captures_folder
     from dreamport.service.options import ServerOptions
     from dreamport.web import DEFAULT_WEB_PORT
     from dreamport_tools.bench.player import PlayerOptions
 
+    if follows_first():
+        return
     chosen = resolve_world(world)
     options = ServerOptions(
         port=0,

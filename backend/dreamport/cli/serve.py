@@ -77,12 +77,15 @@ def serve(
     import asyncio
 
     from dreamport.cli.serving import log_to_stderr
+    from dreamport.cli.torchrun import follows_first
     from dreamport.cli.world_argument import resolve_world
     from dreamport.service.capture_paths import default_captures_folder, default_trainings_folder
     from dreamport.service.options import DEFAULT_PORT, ServerOptions, ServerOptionsError
     from dreamport.web import DEFAULT_WEB_PORT
     from dreamport.worlds.catalogue import user_worlds_path
 
+    if follows_first():
+        return
     chosen = resolve_world(world)
     options = ServerOptions(
         host=host,

@@ -115,9 +115,9 @@ def open_chunk_executor(
     missing = available_executors()["torch"]
     if missing is not None:
         raise ExecutorError(f"LingBot-World runs on torch; run pip install 'dreamport[lingbot]' ({missing})")
-    from dreamport.executors.lingbot.executor import open_lingbot  # noqa: PLC0415
+    from dreamport.executors.lingbot.following import open_together  # noqa: PLC0415
 
-    return open_lingbot(pack, threads, precision, options)
+    return open_together(pack, threads, precision, options)
 
 
 def auto_reason(pack: WorldPack) -> str:

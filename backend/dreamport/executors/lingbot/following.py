@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,9 @@ from numpy.typing import NDArray
 
 from dreamport.errors import DreamportError, ExecutorError
 from dreamport.executors.chunks import ChunkExecutor, ChunkSession
-from dreamport.executors.lingbot.parallel import meet
+from dreamport.executors.lingbot.executor import open_lingbot
+from dreamport.executors.lingbot.options import LingBotOptions
+from dreamport.executors.lingbot.parallel import meet, place_of
 from dreamport.worlds.arrays import AnyArray, ArraysError, read_arrays, write_arrays
 from dreamport.worlds.pack import WorldPack, open_pack_at
 
@@ -223,6 +226,21 @@ class Together:
         self.channel.tell(Command(END))
 
 
+def open_together(
+    pack: WorldPack, threads: int | None, precision: str, options: LingBotOptions | None
+) -> ChunkExecutor:
+    """As ``open_lingbot``, in all processes that ``torchrun`` started; in this one alone without it."""
+    if place_of(os.environ).size == 1:
+        return open_lingbot(pack, threads, precision, options)
+    told = {"threads": threads, "precision": precision, "options": asdict(options or LingBotOptions())}
+    return together().open(pack, told, open_share)
+
+
+def open_share(pack: WorldPack, told: Mapping[str, Any]) -> ChunkExecutor:
+    """This process's share of a world."""
+    return open_lingbot(pack, told["threads"], told["precision"], LingBotOptions(**told["options"]))
+
+
 @cache
 def together() -> Together:
     """This process's hand on the others that ``torchrun`` started, which wait in :func:`follow_first`. There
@@ -231,10 +249,10 @@ def together() -> Together:
     return Together(Channel())
 
 
-def follow_first(open_alone: Open) -> None:
+def follow_first() -> None:
     """In every process that ``torchrun`` started but the first: until that one ends, do what it does."""
     meet(device_of_all())
-    follow(Channel(), open_alone)
+    follow(Channel(), open_share)
 
 
 def device_of_all() -> torch.device:

@@ -105,7 +105,7 @@ def plan_of(
         resident_blocks=options.resident_blocks,
         text_encoder="host" if options.text_on_host else "device",
         decoder=decoder,
-        codec_latents=1 if options.text_on_host else 4,
+        codec_latents=options.codec_latents,
         camera_once=options.camera_once,
         rotate_once=options.rotate_once,
         processes=processes,

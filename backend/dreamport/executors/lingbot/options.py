@@ -42,3 +42,8 @@ class LingBotOptions:
     def text_on_host(self) -> bool:
         """Whether the text encoder stays in main memory."""
         return self.weights != "bf16" or self.resident_blocks is not None
+
+    @property
+    def codec_latents(self) -> int:
+        """Latent frames that are decoded at once: one where memory is scarce."""
+        return 1 if self.text_on_host else 4

@@ -80,7 +80,9 @@ class LingBotSession:
         heads = config.heads // (1 if exchange is None else exchange.size)
         self._cache = KVCache(config, rows * columns, heads=heads, device=device, dtype=transformer.dtype)
         self._turned = torch.empty_like(self._cache.k) if options.rotate_once else None
-        self._decode = DecodeStream(models.decoder, shown.latent_size, scaled=models.scaled)
+        self._decode = DecodeStream(
+            models.decoder, shown.latent_size, scaled=models.scaled, at_once=options.codec_latents
+        )
         latents = settled_latents(models.vae.config) + 1
         self._picture = torch.zeros((1, config.out_channels, latents, *shown.latent_size), device=device)
         words = (1, config.text_tokens, config.text_dim)
@@ -138,7 +140,7 @@ class LingBotSession:
             cache.append(out.k, out.v)
         with self._watch.part("decode"):
             frames = pictures(self._decode.push(clean))
-        self._pose = seen[0][-1]
+        self._pose = seen[0][-1].clone()
         made: UInt8 = frames.cpu().numpy()
         return made
 
