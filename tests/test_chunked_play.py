@@ -345,6 +345,23 @@ class TestService:
             assert [f.message.index - saved.frame_index for f in frames] == [0, 1, 2, 3]
             assert {f.message.epoch for f in frames} == {2}
 
+    async def test_of_a_state_too_large_to_keep_a_sketch_is_kept_and_that_is_said(
+        self, pack: WorldPack, tmp_path: Path
+    ) -> None:
+        source = ChunkSource(pack, StubChunkExecutor())
+        small = {"max_saved_bytes": 100_000, "log_folder": tmp_path}
+        async with serving_chunks(source, **small) as here, await here.client.open(seed=7) as stream:
+            await play(stream, 20)
+            saved = await stream.save()
+            (notice,) = [n for n in stream.notices if n.code == play_pb2.NOTICE_CODE_NO_SPACE]
+            assert "not remembered" in notice.message and saved.bytes < 100_000
+            await play(stream, saved.frame_index + 20)
+            await stream.load(saved.handle)
+            await play(stream, saved.frame_index + 30)
+            await stream.close()
+        (log,) = tmp_path.glob("*.jsonl")
+        assert replay(log, ChunkSource(pack, StubChunkExecutor()), verify=True).identical
+
     async def test_a_client_that_comes_back_gets_the_rest_of_the_chunk(self, pack: WorldPack) -> None:
         source = ChunkSource(pack, StubChunkExecutor())
         async with serving_chunks(source, grace_s=20.0) as here:
@@ -374,7 +391,7 @@ class TestService:
             notice = next(n for n in stream.notices if n.code == play_pb2.NOTICE_CODE_LATE)
             assert "ms late" in notice.message
             stats = (await stream.next("stats")).stats
-        assert stats.late == 1
+        assert stats.late >= 1
         gaps = np.diff([frame.message.timing.present_at_ns for frame in frames]) / MS
         assert gaps.max() >= 50.0, "the chunk was late"
         assert gaps.min() > 5.0, "and its frames came one by one"

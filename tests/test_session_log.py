@@ -51,7 +51,7 @@ def record(path: Path, source: StubSource | None = None, max_bytes: int = 1 << 2
     pose = Pose.from_yaw_pitch((0.1, 0.2, 1 / 3), 12.3456789)
     step(session, latched(pose=pose, camera=Intrinsics(31.1, 32.2, 30.0, 20.0)))
     step(session, latched(1))
-    session.load(kept[0])
+    session.load(kept.handle)
     step(session, latched(2))
     session.reset(5, "hall")
     step(session, latched(1, 3.3))

@@ -144,7 +144,8 @@ class _Player:
             self._saw(self._generator.reset(int(entry["seed"]), str(entry["start"])), entry["sha256"])
         elif kind == "save":
             if entry["save"] in needed:
-                self._snapshots[entry["save"]] = self._generator.snapshot()
+                kept = self._generator.sketch() if entry.get("sketch") else self._generator.snapshot()
+                self._snapshots[entry["save"]] = kept
         elif kind == "load":
             self._generator.restore(self._snapshots[entry["save"]])
         elif kind == "end":

@@ -35,6 +35,16 @@ class SavedState:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """What a client is told of a state that was kept. ``whole``: all of it was, not just a sketch."""
+
+    handle: str
+    bytes: int
+    frame_index: int
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Generated:
     """A frame that waits to be shown, what it applied, and when and in what time it was made.
 
@@ -179,16 +189,15 @@ class Session:
             self.keeper.keep(self.state)
         return self.frame
 
-    def save(self) -> tuple[str, int, int] | None:
-        """Keep the state at the end of the newest chunk; gives its handle, its size in bytes and the index of
-        its last frame, or ``None`` when it is too large to keep.
+    def save(self) -> Saved | None:
+        """Keep the state at the end of the newest chunk, or a sketch of it where the whole is too large to
+        keep; ``None`` when that is too.
 
         At most eight states and ``max_saved_bytes`` are kept; the oldest go first.
         """
         self.settle()
-        if self._generator.snapshot_bytes > self._max_saved_bytes:
-            return None
-        snapshot = self._generator.snapshot()
+        whole = self._generator.snapshot_bytes <= self._max_saved_bytes
+        snapshot = self._generator.snapshot() if whole else self._generator.sketch()
         if len(snapshot) > self._max_saved_bytes:
             return None
         self._saves += 1
@@ -197,8 +206,8 @@ class Session:
         while len(self._saved) > MAX_SAVED_STATES or self._saved_bytes() > self._max_saved_bytes:
             self._saved.popitem(last=False)
         if self.log is not None:
-            self.log.saved(self._saves)
-        return handle, len(snapshot), self._newest[0].index
+            self.log.saved(self._saves, whole)
+        return Saved(handle, len(snapshot), self._newest[0].index, whole)
 
     def load(self, handle: str) -> GeneratedFrame | None:
         """Go back to a kept state; gives its frame, or ``None`` when there is no such state."""

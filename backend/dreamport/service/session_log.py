@@ -9,7 +9,8 @@ is the header: versions, world and pack digest, executor, seed and start. Then o
   bytes, then the depth's;
 - ``chunk`` in place of ``frame`` in a world whose causal step makes several: ``index`` is its first frame's,
   ``sha256`` a list with one for each;
-- ``reset`` (seed, start, sha256 of the start frame), ``save`` and ``load`` (number of the save), ``end``
+- ``reset`` (seed, start, sha256 of the start frame), ``save`` (``sketch`` where the whole was too large)
+  and ``load`` (number of the save), ``end``
   (reason).
 """
 
@@ -157,9 +158,9 @@ class SessionLogWriter:
         """The session began again."""
         self._write({"kind": "reset", "seed": seed, "start": start, "sha256": frame_digest(frame)})
 
-    def saved(self, number: int) -> None:
-        """A state was kept."""
-        self._write({"kind": "save", "save": number})
+    def saved(self, number: int, whole: bool = True) -> None:
+        """A state was kept, or a sketch of it."""
+        self._write({"kind": "save", "save": number, **({} if whole else {"sketch": True})})
 
     def loaded(self, number: int) -> None:
         """The session went back to a kept state."""

@@ -40,6 +40,10 @@ MAX_COMMANDS = 16
 MAX_MESSAGES_A_FRAME = 200
 STATS_INTERVAL_S = 1.0
 WIND_UP_S = 1.0
+SKETCHED = (
+    "This world's whole state is larger than this server keeps: the picture, the camera and the words are "
+    "saved, and what was seen before is not remembered after a return."
+)
 
 Context = grpc.aio.ServicerContext[play_pb2.PlayRequest, Outgoing]
 P = ParamSpec("P")
@@ -354,7 +358,9 @@ class Stream:
                 play_pb2.NOTICE_CODE_NO_SPACE, "The state is larger than this server keeps; it was not saved."
             )
             return
-        saved = play_pb2.Saved(handle=kept[0], bytes=kept[1], frame_index=kept[2])
+        if not kept.whole:
+            self.notify(play_pb2.NOTICE_CODE_NO_SPACE, SKETCHED)
+        saved = play_pb2.Saved(handle=kept.handle, bytes=kept.bytes, frame_index=kept.frame_index)
         self.outbox.put(play_pb2.PlayResponse(saved=saved))
 
     async def _load(self, handle: str) -> None:
