@@ -110,7 +110,7 @@ class Player:
 
 
 async def test_a_killed_worker_loses_nobody_and_slows_nobody(tiny_pack: Path, tmp_path: Path) -> None:
-    with ray_server(tiny_pack, tmp_path, "--workers", "2", "--max-sessions", "2") as server:
+    with ray_server(tiny_pack, tmp_path, "--workers", "2", "--max-sessions", "2", "--grace", "120") as server:
         players = [Player(server["address"], number) for number in range(4)]
         for player in players:
             await player.open()

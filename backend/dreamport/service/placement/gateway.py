@@ -115,6 +115,8 @@ class Gateway:
         ticket = secrets.token_urlsafe(32)
         refusals: list[Refused] = []
         for post, worker in self._by_room(world):
+            if not post.takes_new:
+                continue
             address, placement = post.address, self.roll.place(ticket, world, post, _now_s())
             try:
                 refused = await worker.reserve(ticket, world)
@@ -167,7 +169,7 @@ class Gateway:
         playing = sum(
             1 for found in self.roll if found.post is not None and (found.playing or not found.seen)
         )
-        starting = sum(1 for post in self.posts if post.worker is None)
+        starting = sum(1 for post in self.posts if not post.takes_new)
         again = f"Try again in {RETRY_AFTER_MS // 1000} seconds"
         if starting == len(self.posts):
             text = f"No worker is up; {starting} are being started. {again}."
@@ -236,8 +238,10 @@ class Gateway:
                 first.set_result(None)
             try:
                 await self._rehome_lost()
+                post.takes_new = True
                 why = await self._watch(post, worker)
             finally:
+                post.takes_new = False
                 if not self._closing:
                     post.worker = post.greeting = None
                     post.fps = 0.0
@@ -245,9 +249,10 @@ class Gateway:
             post.lost += 1
             _log.error("worker lost", worker=post.number, sessions=len(gone), reason=why)
             await worker.stop(0.0)
-            self._rehoming = asyncio.create_task(
-                self._rehome_lost()
-            )  # not waited for: a worker is to be hired
+            # Not waited for: a worker is to be hired.
+            rehoming = asyncio.create_task(self._rehome_lost())
+            self._rehoming.add(rehoming)
+            rehoming.add_done_callback(self._rehoming.discard)
 
     def _greet(self, post: Post, greeting: WorkerGreeting) -> None:
         post.greeting = greeting

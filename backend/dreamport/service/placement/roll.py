@@ -21,6 +21,8 @@ class Post:
     number: int
     worker: WorkerHandle | None = None
     greeting: WorkerGreeting | None = None
+    takes_new: bool = False
+    """It is up, and whatever lost sessions it could take it has."""
     fps: float = 0.0
     lost: int = 0
     """Workers lost here so far."""
