@@ -246,7 +246,6 @@ class Gateway:
                     post.worker = post.greeting = None
                     post.fps = 0.0
             gone = self.roll.lose(post, _now_s())
-            post.lost += 1
             _log.error("worker lost", worker=post.number, sessions=len(gone), reason=why)
             await worker.stop(0.0)
             # Not waited for: a worker is to be hired.

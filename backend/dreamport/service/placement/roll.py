@@ -24,8 +24,6 @@ class Post:
     takes_new: bool = False
     """It is up, and whatever lost sessions it could take it has."""
     fps: float = 0.0
-    lost: int = 0
-    """Workers lost here so far."""
 
     @property
     def address(self) -> str:
