@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import requires
 from dreamport.executors.gpu import find_gpu
 from dreamport.worlds import open_pack
 
@@ -60,3 +61,22 @@ def test_rows_of_another_world_or_machine_are_measured_anew(
     document["circumstances"]["driver"] = "another"
     out.write_text(json.dumps(document))
     assert script["kept_rows"](out, digest) == {}
+
+
+def test_the_benchmark_of_decoders_runs_scaled_down_on_a_cpu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requires.package("torch", extra="train")
+    main = runpy.run_path(str(SCRIPT.with_name("decoders.py")))["main"]
+    out = tmp_path / "decoders.json"
+    arguments = ["--device", "cpu", "--tiny", "--chunks", "3", "--json", str(out)]
+    main([*arguments, "--only", "taehv: torch eager"])
+    (row,) = json.loads(out.read_text())["rows"]
+    assert (row["row"], row["device"], row["problem"]) == ("taehv: torch eager, bf16", "CPU", None)
+    assert row["fps"] == pytest.approx(16_000 / row["chunk_ms"]["p50"], rel=0.01)
+    if isinstance(find_gpu(), str):
+        main([*arguments, "--only", "taehv: tensorrt"])
+        kept, other = json.loads(out.read_text())["rows"]
+        assert kept == row
+        assert "NVIDIA" in other["problem"]
+        assert "| taehv: tensorrt, f16 | cannot run:" in capsys.readouterr().out
