@@ -147,6 +147,8 @@ class KVCache:
 def rotated(history: History, rows: int, columns: int, into: Tensor | None = None) -> History:
     """``history`` with its keys rotated once for all passes of a chunk, layer by layer, in ``into`` (like
     ``history.k``) or in new memory."""
+    if not history.places.shape[0]:
+        return history._replace(rotated=True)
     cosine, sine = angles(history.places, rows, columns, history.k.shape[-1])
     turned = torch.empty_like(history.k) if into is None else into
     for source, target in zip(history.k, turned, strict=True):
