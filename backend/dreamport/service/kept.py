@@ -22,6 +22,8 @@ VERSION = 1
 MAX_HEADER_BYTES = 1 << 16
 INTERVAL_S = 2.0
 MOST_OF_THE_TIME = 0.05
+MOST_SNAPSHOT_BYTES = 64 << 20
+"""Writing a snapshot holds its session's frames up by about a millisecond a megabyte."""
 
 
 class _Header(BaseModel):

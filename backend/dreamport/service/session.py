@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from dreamport.generator.types import FrameControl, GeneratedFrame, WorldGenerator
 from dreamport.service.controls import ControlInbox, LatchedControl
-from dreamport.service.kept import KeptSession, SessionKeeper
+from dreamport.service.kept import MOST_SNAPSHOT_BYTES, KeptSession, SessionKeeper
 from dreamport.service.session_log import SessionLogWriter
 from dreamport.service.statistics import SessionStatistics
 from dreamport.service.world_source import ExecutorInfo
@@ -146,7 +146,7 @@ class Session:
         stay behind.
         """
         frame, applied = self._newest
-        too_large = self._generator.snapshot_bytes > self._max_saved_bytes
+        too_large = self._generator.snapshot_bytes > min(self._max_saved_bytes, MOST_SNAPSHOT_BYTES)
         return KeptSession(
             token=self.token,
             session_id=self.id,
