@@ -141,7 +141,6 @@ def main(out: Path, pack: Path) -> None:
         told = {"chunks": compare_chunks(share), "session": lead_or_follow(share, pack)}
     for name, found in told.items():
         (out / f"{name}-{share.rank}.json").write_text(json.dumps(found), encoding="utf-8")
-    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

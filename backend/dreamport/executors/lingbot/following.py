@@ -8,6 +8,7 @@ sent back but whether it went well, and the cache's heads when a snapshot is ask
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -207,13 +208,19 @@ class Together:
     def do(self, command: Command, own: Callable[[], T]) -> T:
         """Say it, do it here, and hear how it went. Raises what it raised here, or ``ExecutorError`` when it
         failed elsewhere."""
-        self.channel.tell(command)
+        try:
+            self.channel.tell(command)
+        except RuntimeError as error:
+            raise _gone(error) from error
         try:
             result = own()
         except TOLD as error:
             self.channel.answer(error)
             raise
-        answers = self.channel.answer(None)
+        try:
+            answers = self.channel.answer(None)
+        except RuntimeError as error:
+            raise _gone(error) from error
         failed = [f"process {rank} ({text})" for rank, text in enumerate(answers) if text]
         if failed:
             raise ExecutorError(
@@ -222,8 +229,10 @@ class Together:
         return result
 
     def end(self) -> None:
-        """Let the others go home."""
-        self.channel.tell(Command(END))
+        """Let the others go home. What is open cannot be used afterwards."""
+        if dist.is_initialized():
+            self.channel.tell(Command(END))
+            dist.destroy_process_group()
 
 
 def open_together(
@@ -246,13 +255,16 @@ def together() -> Together:
     """This process's hand on the others that ``torchrun`` started, which wait in :func:`follow_first`. There
     is one, as the processes meet once."""
     meet(device_of_all())
-    return Together(Channel())
+    hand = Together(Channel())
+    atexit.register(hand.end)
+    return hand
 
 
 def follow_first() -> None:
     """In every process that ``torchrun`` started but the first: until that one ends, do what it does."""
     meet(device_of_all())
     follow(Channel(), open_share)
+    dist.destroy_process_group()
 
 
 def device_of_all() -> torch.device:
@@ -322,6 +334,10 @@ def perform(session: ChunkSession, command: Command, channel: Channel) -> Any:
             return session.close()
         case other:
             raise ExecutorError(f"no command {other!r}; start all processes with the same version")
+
+
+def _gone(error: Exception) -> ExecutorError:
+    return ExecutorError(f"another process of torchrun is gone ({first_line(error)}); start torchrun again")
 
 
 def first_line(error: Exception) -> str:
