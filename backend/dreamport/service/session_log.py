@@ -70,7 +70,7 @@ def frame_digest(frame: GeneratedFrame) -> str:
 def versions() -> dict[str, str]:
     """Versions that a frame's bytes may depend on."""
     found = {"dreamport": __version__}
-    for name in ("numpy", "openvino", "torch"):
+    for name in ("numpy", "openvino", "torch", "tensorrt_rtx", "tensorrt"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
