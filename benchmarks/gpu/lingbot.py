@@ -30,8 +30,10 @@ from torch import Tensor
 
 from dreamport.errors import DreamportError, ExecutorError
 from dreamport.executors.fit import PASSES, chunk_flops
-from dreamport.executors.lingbot.executor import runner
+from dreamport.executors.lingbot.executor import decode_step, runner
+from dreamport.executors.lingbot.fp8 import MIN_LINEAR, fp8_linears, require_fp8
 from dreamport.executors.lingbot.int8 import quantise_linears
+from dreamport.executors.lingbot.kernels import attention_of
 from dreamport.executors.lingbot.offload import BlockOffload
 from dreamport.executors.lingbot.options import LingBotOptions
 from dreamport.executors.lingbot.session import LingBotSession, Models, Shown
@@ -57,15 +59,23 @@ ROWS: dict[str, dict[str, Any]] = {
     "+ decoder in bf16, channels last": {"decode_half": True},
     "+ one compiled block": {"compile": "blocks"},
     "+ each pass one graph": {"compile": "whole"},
+    "+ compiled decoder": {"decode_compiled": True},
+    "+ passes recorded (CUDA graphs)": {"cuda_graphs": True},
+    "+ decoder beside the cache pass": {"decode_stream": True},
+    "+ linear layers in fp8": {"weights": "fp8"},
+    "+ attention in fp8": {"attention": "fp8"},
     "+ tiny decoder": {"decoder": "taehv"},
     "+ last pass fills the cache": {"merged_cache": True},
 }
 """What each row switches on beside the rows before it."""
 ALONE: dict[str, dict[str, Any]] = {
+    "cuDNN's attention": {"attention": "cudnn"},
+    "flash attention": {"attention": "flash"},
+    "linear layers in fp8": {"weights": "fp8"},
     "8-bit weights": {"weights": "int8"},
     "8-bit weights, blocks streamed": {"weights": "int8", "resident_blocks": 0},
 }
-"""Rows for small cards, each beside ``plain``."""
+"""Rows that are beside ``plain`` alone: kernels, and what fits small cards."""
 PARTS = ("denoise", "cache", "decode")
 STEP = 0.05
 FRAMES_A_LATENT = 4
@@ -131,7 +141,8 @@ def random_models(size: str, options: LingBotOptions, decoder: str, device: torc
     def encode(text: str) -> Tensor:
         return words
 
-    return Models(transformer, runner(transformer, options.compile), vae, frames, decoder != "taehv", encode)
+    run, step = runner(transformer, options.compile), decode_step(frames, options)
+    return Models(transformer, run, vae, frames, decoder != "taehv", encode, step)
 
 
 def _transformer(
@@ -139,6 +150,10 @@ def _transformer(
 ) -> LingBotTransformer:
     place = device if options.resident_blocks is None else torch.device("cpu")
     transformer = random_transformer(config, place, dtype, 0)
+    transformer.attend = attention_of(options.attention, device)
+    if options.weights == "fp8":
+        require_fp8(device, MIN_LINEAR, "multiplying")
+        fp8_linears(transformer.blocks)
     if options.weights == "int8":
         quantise_linears(transformer.blocks)
     if options.resident_blocks is not None:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from dreamport.errors import ExecutorError, PackError
+from dreamport.executors.lingbot.fp8 import MIN_LINEAR, fp8_linears, require_fp8
 from dreamport.executors.lingbot.int8 import quantise_linears
+from dreamport.executors.lingbot.kernels import attention_of
 from dreamport.executors.lingbot.memory import plan_of, require_memory
 from dreamport.executors.lingbot.offload import BlockOffload
 from dreamport.executors.lingbot.options import LingBotOptions
@@ -24,7 +26,7 @@ from dreamport.models.lingbot.checkpoint import (
     load_vae,
 )
 from dreamport.models.lingbot.config import LingBotConfig
-from dreamport.models.lingbot.streams import FrameDecoder
+from dreamport.models.lingbot.streams import FrameDecoder, Step
 from dreamport.models.lingbot.transformer import ChunkOutput, LingBotTransformer
 from dreamport.models.lingbot.vae import channels_last
 from dreamport.worlds.pack import WorldPack
@@ -62,6 +64,12 @@ class LingBotExecutor:
         self.device = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         self.threads = torch.get_num_threads()
         self.fallback_reason: str | None = None
+        if self._options.weights == "fp8":
+            require_fp8(device, MIN_LINEAR, "multiplying")
+        if self._options.cuda_graphs and share is not None:
+            raise ExecutorError(
+                "what several processes compute together is not recorded; leave cuda_graphs out"
+            )
         frame, checkpoint = pack.manifest.frame, pack.manifest.checkpoint
         self._shown = Shown(
             (frame.height, frame.width), pack.manifest.sampler.sigmas, checkpoint.camera.scale
@@ -99,6 +107,7 @@ class LingBotExecutor:
         options, device, dtype = self._options, self._device, DTYPES[self.precision]
         transformer = self._transformer(files, config)
         transformer.exchange = share
+        transformer.attend = attention_of(options.attention, device)
         half = options.decode_half
         decode_dtype = torch.bfloat16 if half else torch.float32
         # the encoder runs once a session, and in float32 as upstream
@@ -118,12 +127,16 @@ class LingBotExecutor:
             decoder=frames,
             scaled=decoder != "taehv",
             encode=_encoder(prompts.encode, device),
+            decode_step=decode_step(frames, options),
         )
 
     def _transformer(self, files: CheckpointFiles, config: LingBotConfig) -> LingBotTransformer:
         options, device, dtype = self._options, self._device, DTYPES[self.precision]
         if not options.text_on_host:
-            return load_transformer(files, config, device, dtype)
+            loaded = load_transformer(files, config, device, dtype)
+            if options.weights == "fp8":
+                fp8_linears(loaded.blocks)
+            return loaded
         transformer = load_transformer(files, config, "cpu", dtype)
         if options.weights == "int8":
             quantise_linears(transformer.blocks)
@@ -160,6 +173,14 @@ def runner(transformer: LingBotTransformer, compiling: str) -> Callable[..., Chu
         for block in transformer.blocks:
             block.compile(fullgraph=True, dynamic=False)
     return transformer
+
+
+def decode_step(decoder: FrameDecoder, options: LingBotOptions) -> Step | None:
+    """The decoder's step as one compiled graph, where ``options`` say so."""
+    if not options.decode_compiled:
+        return None
+    step: Step = torch.compile(decoder.decode_step, fullgraph=True, dynamic=False)
+    return step
 
 
 def _encoder(encode: Callable[[str], Tensor], device: torch.device) -> Callable[[str], Tensor]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from dreamport.errors import ExecutorError
 
 COMPILING = ("off", "blocks", "whole")
-WEIGHTS = ("bf16", "int8")
+ATTENTION = ("auto", "cudnn", "flash", "fp8")
+WEIGHTS = ("bf16", "int8", "fp8")
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,12 @@ class LingBotOptions:
     pass as one graph. ``camera_once``, ``rotate_once``: what does not change in a chunk is computed once and
     kept, for more memory; bit for bit the same. ``merged_cache``: the last denoising pass's keys and values
     are remembered instead of those of a pass of their own; a little worse. ``weights``: of the blocks' linear
-    layers; ``int8`` also keeps the text encoder in main memory. ``resident_blocks``: how many blocks stay on
-    the device, the others are streamed; ``None`` keeps all. ``decode_half``: the decoder computes in bf16
-    with channels last.
+    layers; ``int8`` saves memory, and keeps the text encoder in main memory; ``fp8`` multiplies in fp8, a
+    little worse. ``attention``: the kernel, ``auto`` is torch's choice; ``fp8`` is a little worse.
+    ``cuda_graphs``: a chunk's passes are recorded once and replayed. ``resident_blocks``: how many blocks
+    stay on the device, the others are streamed; ``None`` keeps all. ``decode_half``: the decoder computes in
+    bf16 with channels last. ``decode_compiled``: it is one graph. ``decode_stream``: it runs beside the pass
+    that fills the cache.
     """
 
     compile: str = "off"
@@ -30,18 +34,24 @@ class LingBotOptions:
     weights: str = "bf16"
     resident_blocks: int | None = None
     decode_half: bool = False
+    decode_compiled: bool = False
+    decode_stream: bool = False
+    attention: str = "auto"
+    cuda_graphs: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in (("compile", COMPILING), ("weights", WEIGHTS)):
+        for name, known in (("compile", COMPILING), ("weights", WEIGHTS), ("attention", ATTENTION)):
             if getattr(self, name) not in known:
                 raise ExecutorError(f"{name} {getattr(self, name)!r} is not known; use {', '.join(known)}")
-        if self.resident_blocks is not None and self.compile != "off":
-            raise ExecutorError("streamed blocks cannot be compiled; leave one of the two out")
+        if self.resident_blocks is not None and (self.compile != "off" or self.cuda_graphs):
+            raise ExecutorError("streamed blocks cannot be compiled or recorded; leave one of the two out")
+        if self.resident_blocks is not None and self.weights == "fp8":
+            raise ExecutorError("streamed blocks are bf16 or int8; leave weights='fp8' out")
 
     @property
     def text_on_host(self) -> bool:
         """Whether the text encoder stays in main memory."""
-        return self.weights != "bf16" or self.resident_blocks is not None
+        return self.weights == "int8" or self.resident_blocks is not None
 
     @property
     def codec_latents(self) -> int:

@@ -1,11 +1,12 @@
 """One player's LingBot-World: from a picture, words and poses to frames, chunk by chunk, on one device.
 
-The order of a chunk: camera, denoising passes, the pass that remembers the clean chunk, decoding. Nothing
+The order of a chunk: camera, denoising passes, decoding, the pass that remembers the clean chunk. Nothing
 waits for the device before the frames are taken from it.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,13 +17,13 @@ from torch import Tensor
 
 from dreamport.errors import ExecutorError
 from dreamport.executors.lingbot.options import LingBotOptions
+from dreamport.executors.lingbot.passes import Given, Passes, RecordedPasses
 from dreamport.executors.lingbot.stopwatch import Stopwatch
-from dreamport.models.lingbot.cache import History, KVCache, rotated
+from dreamport.models.lingbot.cache import KVCache, rotated
 from dreamport.models.lingbot.camera import ray_patches, relative_poses
 from dreamport.models.lingbot.condition import condition, picture_latents, settled_latents
-from dreamport.models.lingbot.schedule import TIMESTEPS, add_noise, denoised
-from dreamport.models.lingbot.streams import DecodeStream, FrameDecoder, pictures
-from dreamport.models.lingbot.transformer import ChunkOutput, LingBotTransformer, Steering, TextKeys
+from dreamport.models.lingbot.streams import DecodeStream, FrameDecoder, Step, pictures
+from dreamport.models.lingbot.transformer import ChunkOutput, LingBotTransformer, TextKeys
 from dreamport.models.lingbot.vae import WanVAE
 from dreamport.worlds.arrays import AnyArray, ArraysError, take
 
@@ -43,7 +44,8 @@ _STORED: dict[torch.dtype, torch.dtype] = {
 @dataclass(frozen=True)
 class Models:
     """What sessions share. ``encode``: a prompt's embeddings ``[1, text_tokens, text_dim]``; ``scaled``: see
-    ``DecodeStream``; ``run``: the transformer's pass, compiled or not."""
+    ``DecodeStream``; ``run``: the transformer's pass, compiled or not; ``decode_step``: the
+    decoder's, compiled."""
 
     transformer: LingBotTransformer
     run: Callable[..., ChunkOutput]
@@ -51,6 +53,7 @@ class Models:
     decoder: FrameDecoder
     scaled: bool
     encode: Callable[[str], Tensor]
+    decode_step: Step | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,17 @@ class LingBotSession:
         self._cache = KVCache(config, rows * columns, heads=heads, device=device, dtype=transformer.dtype)
         self._turned = torch.empty_like(self._cache.k) if options.rotate_once else None
         self._decode = DecodeStream(
-            models.decoder, shown.latent_size, scaled=models.scaled, at_once=options.codec_latents
+            models.decoder,
+            shown.latent_size,
+            scaled=models.scaled,
+            at_once=options.codec_latents,
+            step=models.decode_step,
         )
+        self._merged = options.merged_cache
+        passes = Passes(transformer, models.run, shown.sigmas, options.camera_once)
+        self._passes = RecordedPasses(passes, device) if options.cuda_graphs else passes
+        beside = options.decode_stream and device.type == "cuda"
+        self._side = torch.cuda.Stream(device) if beside else None  # type: ignore[no-untyped-call]
         latents = settled_latents(models.vae.config) + 1
         self._picture = torch.zeros((1, config.out_channels, latents, *shown.latent_size), device=device)
         words = (1, config.text_tokens, config.text_dim)
@@ -114,7 +126,7 @@ class LingBotSession:
         """See ``ChunkSession.prompt``."""
         with self._watch.part("text"):
             self._words.copy_(self._models.encode(text))
-            self._text = self._models.transformer.text_keys(self._words)
+            self._say()
 
     @torch.inference_mode()
     def chunk(
@@ -132,16 +144,17 @@ class LingBotSession:
         if self._turned is not None:
             history = rotated(history, *self._grid, into=self._turned[:, :, : history.k.shape[2]])
         shown = condition(self._picture, cache.frames, self._config.chunk_latents)
+        given = Given(seen[2], shown, camera, text, history)
         with self._watch.part("denoise"):
-            clean, out = self._denoised(seen[2], shown, camera, text, history)
+            clean = self._passes.denoise(given)
+        with self._beside(), self._watch.part("decode"):
+            frames = pictures(self._decode.push(clean.latent))
         with self._watch.part("cache"):
-            if not self._options.merged_cache:
-                out = self._pass(clean, 0.0, shown, camera, text, history)
-            cache.append(out.k, out.v)
-        with self._watch.part("decode"):
-            frames = pictures(self._decode.push(clean))
-        self._pose = seen[0][-1].clone()
-        made: UInt8 = frames.cpu().numpy()
+            k, v = (clean.k, clean.v) if self._merged else self._passes.remember(given, clean)
+            cache.append(k, v)
+        self._pose = seen[0][-1]
+        with self._beside(joined=True):
+            made: UInt8 = frames.cpu().numpy()
         return made
 
     @torch.inference_mode()
@@ -168,47 +181,39 @@ class LingBotSession:
         self._picture.copy_(taken["picture"])
         self._words.copy_(taken["words"])
         self._pose = taken["pose"]
-        self._text = self._models.transformer.text_keys(self._words)
+        self._say()
 
     def close(self) -> None:
         """See ``ChunkSession.close``."""
-        for name in ("_cache", "_turned", "_decode", "_picture", "_words", "_text"):
+        for name in ("_cache", "_turned", "_decode", "_passes", "_picture", "_words", "_text"):
             setattr(self, name, None)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _camera(self, poses: Tensor, intrinsics: Tensor, held: Tensor | None) -> Tensor | Steering:
+    def _camera(self, poses: Tensor, intrinsics: Tensor, held: Tensor | None) -> Tensor:
         before = self._pose if self._cache.frames else None
         moved = relative_poses(poses, before, self._shown.camera_scale)
         size, config = self._shown.size, self._config
         rays = ray_patches(moved, intrinsics, *size, config.camera_channels, config.patch, held)
-        tokens = self._models.transformer.camera_tokens(rays)
-        return self._models.transformer.steering(tokens) if self._options.camera_once else tokens
+        return self._models.transformer.camera_tokens(rays)
 
-    def _denoised(
-        self, noise: Tensor, shown: Tensor, camera: Tensor | Steering, text: TextKeys, history: History
-    ) -> tuple[Tensor, ChunkOutput]:
-        """The clean latent ``[1, C, F, h, w]`` and what the last pass gave."""
-        sigmas = self._shown.sigmas
-        noisy = noise[:1]
-        for step, sigma in enumerate(sigmas):
-            out = self._pass(noisy, sigma, shown, camera, text, history)
-            clean = denoised(noisy, out.velocity, sigma)
-            if step + 1 < len(sigmas):
-                noisy = add_noise(clean, noise[step + 1 : step + 2], sigmas[step + 1])
-        return clean, out
+    def _say(self) -> None:
+        """Keys and values of the words, in the memory where recorded passes look for them."""
+        text = self._models.transformer.text_keys(self._words)
+        if self._text is None:
+            self._text = text
+            return
+        for kept, new in zip(self._text, text, strict=True):
+            kept.copy_(new)
 
-    def _pass(
-        self,
-        latent: Tensor,
-        sigma: float,
-        shown: Tensor,
-        camera: Tensor | Steering,
-        text: TextKeys,
-        history: History,
-    ) -> ChunkOutput:
-        timestep = torch.full((1, latent.shape[2]), sigma * TIMESTEPS, device=self._device)
-        return self._models.run(torch.cat([latent, shown], dim=1), timestep, camera, text, history)
+    def _beside(self, joined: bool = False) -> contextlib.AbstractContextManager[object]:
+        """Work on the decoder's own stream, if it has one, after all that was begun so far; ``joined``: after
+        what that stream itself has begun."""
+        if self._side is None:
+            return contextlib.nullcontext()
+        if not joined:
+            self._side.wait_stream(torch.cuda.current_stream(self._device))
+        return torch.cuda.stream(self._side)
 
     def _check(self, poses: Float32, intrinsics: Float32, noise: Float32) -> None:
         frames = self._config.chunk_latents
