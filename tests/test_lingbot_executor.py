@@ -19,9 +19,10 @@ from torch import Tensor  # noqa: E402
 
 import requires  # noqa: E402
 from dreamport.errors import ExecutorError  # noqa: E402
-from dreamport.executors import LingBotOptions, open_chunk_executor  # noqa: E402
+from dreamport.executors import open_chunk_executor  # noqa: E402
 from dreamport.executors.lingbot.executor import runner  # noqa: E402
 from dreamport.executors.lingbot.int8 import quantise_linears  # noqa: E402
+from dreamport.executors.lingbot.options import LingBotOptions  # noqa: E402
 from dreamport.executors.lingbot.session import LingBotSession, Models, Shown  # noqa: E402
 from dreamport.models.lingbot.checkpoint import random_module, random_transformer  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_TINY  # noqa: E402
@@ -70,7 +71,8 @@ def play(session: LingBotSession, chunks: int = CHUNKS, first: int = 0) -> list[
 def words(text: str) -> Tensor:
     """A stand-in for the text encoder."""
     draw = torch.Generator().manual_seed(len(text))
-    return torch.randn(1, LINGBOT_TINY.text_tokens, LINGBOT_TINY.text_dim, generator=draw)
+    drawn: Tensor = torch.randn(1, LINGBOT_TINY.text_tokens, LINGBOT_TINY.text_dim, generator=draw)
+    return drawn
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,8 @@ def latents(transformer: LingBotTransformer, vae: WanVAE, options: LingBotOption
         patch.setattr("dreamport.executors.lingbot.session.picture_latents", lambda vae, picture: shown)
         session.begin(np.full((*SIZE, 3), 90, np.uint8), "a valley")
     play(session)
-    return torch.cat(decoder.latents, dim=2)
+    clean: Tensor = torch.cat(decoder.latents, dim=2)
+    return clean
 
 
 def error(made: Tensor, exact: Tensor) -> float:
