@@ -18,7 +18,7 @@ from dreamport.executors.base import Array
 from dreamport.executors.gpu import Gpu
 from dreamport.executors.openvino import OpenVINOExecutor
 from dreamport.executors.tensorrt.executor import GpuMachine
-from dreamport.executors.tensorrt.library import Library
+from dreamport.executors.tensorrt.library import Library, LibraryName
 from dreamport.executors.tensorrt.store import EngineStore, engine_key
 from dreamport.executors.tensorrt.targets import target_of
 from dreamport.worlds import WorldPack, signatures
@@ -206,8 +206,9 @@ class StubEngine:
     def create_runtime_config(self) -> StubConfig:
         return StubConfig(self.module)
 
-    def create_execution_context(self, config: StubConfig) -> StubContext:
-        self.module.loaded_kernels.append(config.cache.kernels)
+    def create_execution_context(self, config: StubConfig | None = None) -> StubContext:
+        if config is not None:
+            self.module.loaded_kernels.append(config.cache.kernels)
         return StubContext(self)
 
 
@@ -246,11 +247,15 @@ class StubContext:
 
 
 def stub_machine(
-    pack: WorldPack, memory: StubMemory, gpu: Gpu = STUB_GPU, invalid_because: int = 0
+    pack: WorldPack,
+    memory: StubMemory,
+    gpu: Gpu = STUB_GPU,
+    invalid_because: int = 0,
+    library: LibraryName = "tensorrt_rtx",
 ) -> GpuMachine:
-    """A machine with the stub GPU and the stub TensorRT."""
+    """A machine with the stub GPU and a stub of TensorRT for RTX, or of TensorRT."""
     module = StubTensorRT(pack, memory, invalid_because)
-    return GpuMachine(gpu, Library("tensorrt_rtx", VERSION, module), lambda: memory)
+    return GpuMachine(gpu, Library(library, VERSION, module), lambda: memory)
 
 
 def keep_stub_engines(

@@ -24,7 +24,7 @@ from dreamport.executors.tensorrt.cache import GpuCache
 from dreamport.executors.tensorrt.executor import TensorRTExecutor
 from dreamport.executors.tensorrt.library import Library, library_for
 from dreamport.executors.tensorrt.memory import CudaMemory, HeldArray
-from dreamport.executors.tensorrt.store import EngineKey, EngineStore, StaleEngineError
+from dreamport.executors.tensorrt.store import EngineKey, EngineStore, StaleEngineError, engine_key
 from dreamport.executors.tensorrt.targets import TARGETS, named_target, target_of
 from dreamport.generator import FrameControl, Generator
 from dreamport.generator.cache import AttentionCache
@@ -260,6 +260,14 @@ class TestStore:
         assert store.get(KEY) is None
 
 
+def test_tensorrt_itself_builds_only_where_its_gpu_is() -> None:
+    library = Library("tensorrt", "11.4", None)
+    with pytest.raises(
+        ExecutorError, match=r"only on the GPU they are for; install tensorrt-rtx .* rtx40 here"
+    ):
+        engine_key(library, named_target("rtx40"), None, "f16", "a" * 64, "denoise", b"graph")
+
+
 class TestTargets:
     def test_a_gpu_that_is_too_old_is_refused_with_what_to_do(self) -> None:
         old = Gpu("GeForce GTX 1080", (6, 1), "580.65", 8 << 30)
@@ -390,6 +398,27 @@ class TestRunningOnAStubGpu:
     def test_an_engine_that_is_missing_is_named(self, tiny: WorldPack, tmp_path: Path) -> None:
         with pytest.raises(ExecutorError, match=r"no engine of graph encode.*dreamport compile WORLD --for"):
             self.executor(tiny, EngineStore(tmp_path), StubMemory())
+
+    def test_engines_that_are_for_one_driver_are_refused_after_an_update(
+        self, tiny: WorldPack, tmp_path: Path
+    ) -> None:
+        memory, store = StubMemory(), EngineStore(tmp_path)
+        before = stub_machine(tiny, memory, library="tensorrt")
+        keep_stub_engines(tiny, before, store)
+        assert TensorRTExecutor(tiny, 1, store=store, build=False, machine=before).device.startswith(
+            "Stub GPU"
+        )
+        updated = stub_machine(tiny, memory, CARD(STUB_GPU, driver="590.10"), library="tensorrt")
+        reason = r"driver 580\.65\.06 and this machine has 590\.10; build it again with dreamport compile"
+        with pytest.raises(ExecutorError, match=reason):
+            TensorRTExecutor(tiny, 1, store=store, build=False, machine=updated)
+
+    def test_a_gpu_that_is_too_old_is_refused_before_anything_is_loaded(
+        self, tiny: WorldPack, tmp_path: Path
+    ) -> None:
+        old = stub_machine(tiny, StubMemory(), Gpu("GTX 1080", (6, 1), "580.65", 8 << 30))
+        with pytest.raises(ExecutorError, match="GTX 1080 is too old"):
+            TensorRTExecutor(tiny, 1, store=EngineStore(tmp_path), machine=old)
 
     @pytest.mark.parametrize(
         ("because", "reason"), [(1, "made by another version"), (4, "driver is too old.*newer driver")]
