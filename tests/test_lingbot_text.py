@@ -46,7 +46,7 @@ def file() -> dict[str, Tensor]:
     """The tensors of a small encoder, named as in Wan's file, large enough that all of them matter."""
     draw = torch.Generator().manual_seed(5)
     return {
-        name: 1 + 0.2 * torch.randn(tensor.shape, generator=draw) if "norm" in name else tensor.float() * 8
+        name: 1 + 0.2 * torch.randn(tensor.shape, generator=draw) if "norm" in name else tensor.float() * 5
         for name, tensor in random_text_tensors(DIM, 0).items()
     }
 
