@@ -17,6 +17,9 @@ REMEMBERED = 8
 MARGIN_SHARE = 0.1
 """Slack between the expected end of a chunk and the moment it is due, in its expected duration."""
 
+UNSURE_SHARE = 0.5
+"""More slack while little is known: this, divided by the number of chunks whose durations are."""
+
 MARGIN_S = 0.01
 """The same, at least, seconds."""
 
@@ -59,7 +62,8 @@ class ChunkPacer:
         before the chunk before it has begun to be shown.
         """
         longest_s = max(self._durations_s)
-        needed_s = longest_s + max(MARGIN_S, MARGIN_SHARE * longest_s)
+        share = MARGIN_SHARE + UNSURE_SHARE / len(self._durations_s)
+        needed_s = longest_s + max(MARGIN_S, share * longest_s)
         shown_s = self.due_s + (waiting - self._newest) * self.interval_s
         return max(shown_s, self.due_s + waiting * self.interval_s - needed_s)
 
