@@ -21,9 +21,12 @@ import requires  # noqa: E402
 from dreamport.errors import ExecutorError  # noqa: E402
 from dreamport.executors import open_chunk_executor  # noqa: E402
 from dreamport.executors.lingbot.executor import runner  # noqa: E402
+from dreamport.executors.lingbot.fp8 import Fp8Linear, fp8_linears  # noqa: E402
 from dreamport.executors.lingbot.int8 import quantise_linears  # noqa: E402
+from dreamport.executors.lingbot.kernels import attention_of  # noqa: E402
 from dreamport.executors.lingbot.options import LingBotOptions  # noqa: E402
 from dreamport.executors.lingbot.session import LingBotSession, Models, Shown  # noqa: E402
+from dreamport.models.lingbot.attention import attend  # noqa: E402
 from dreamport.models.lingbot.checkpoint import random_module, random_transformer  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_TINY  # noqa: E402
 from dreamport.models.lingbot.transformer import LingBotTransformer  # noqa: E402
@@ -138,11 +141,82 @@ def test_the_error_of_8_bit_weights(transformer: LingBotTransformer, vae: WanVAE
     assert 0.0 < error(latents(small, vae, LingBotOptions()), exact) < 0.02
 
 
+def test_the_error_of_linear_layers_in_fp8(
+    transformer: LingBotTransformer, vae: WanVAE, exact: Tensor
+) -> None:
+    fast = copy.deepcopy(transformer)
+    fp8_linears(fast.blocks)
+    assert 0.0 < error(latents(fast, vae, LingBotOptions()), exact) < 0.05
+
+
+def test_a_linear_layer_in_fp8_rounds_each_row_by_its_own_scale() -> None:
+    linear = torch.nn.Linear(256, 64)
+    x = torch.randn(2, 24, 256) * torch.logspace(-3, 3, 24)[:, None]
+    with torch.inference_mode():
+        exact, made = linear(x), Fp8Linear(linear)(x)
+    by_row = (made - exact).square().mean(-1).sqrt() / (exact - linear.bias).square().mean(-1).sqrt()
+    assert 0.0 < by_row.max() < 0.06
+
+
+def test_the_error_of_attention_in_fp8(transformer: LingBotTransformer, vae: WanVAE, exact: Tensor) -> None:
+    fast = copy.deepcopy(transformer)
+    fast.attend = attention_of("fp8", torch.device("cpu"))
+    assert 0.0 < error(latents(fast, vae, LingBotOptions()), exact) < 0.02
+
+
+def test_what_all_keys_have_in_common_costs_attention_in_fp8_nothing() -> None:
+    draw = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(1, 32, 2, 128, generator=draw) for _ in range(3))
+    in_fp8, shift = attention_of("fp8", torch.device("cpu")), torch.linspace(-50, 50, 128)
+    assert error(in_fp8(q, k + shift, v), attend(q, k, v)) < 0.05
+
+
+def test_a_named_kernel_compiles_without_a_break_and_agrees() -> None:
+    q, k, v = (torch.randn(1, 32, 2, 64) for _ in range(3))
+    flash = attention_of("flash", torch.device("cpu"))
+    compiled = torch.compile(flash, fullgraph=True, backend="aot_eager")
+    with torch.inference_mode():
+        assert torch.allclose(compiled(q, k, v), attend(q, k, v), atol=1e-5)
+    if not torch.cuda.is_available():
+        with pytest.raises(ExecutorError, match="needs an NVIDIA GPU"):
+            attention_of("cudnn", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("more", [{}, {"camera_once": True, "rotate_once": True}, {"merged_cache": True}])
+def test_recorded_passes_follow_the_session_and_change_nothing(
+    transformer: LingBotTransformer, vae: WanVAE, more: dict[str, Any]
+) -> None:
+    """Through other words, a window that slides, a load and a new beginning, all in recorded memory."""
+
+    def played(**options: Any) -> list[Tensor]:
+        decoder = StubDecoder()
+        models = Models(transformer, transformer, vae, decoder, scaled=False, encode=words)
+        session = LingBotSession(models, SHOWN, LingBotOptions(**options), torch.device("cpu"))
+        shown = torch.randn(1, 16, 30, 4, 8, generator=torch.Generator().manual_seed(5))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("dreamport.executors.lingbot.session.picture_latents", lambda vae, picture: shown)
+            session.begin(np.full((*SIZE, 3), 90, np.uint8), "a valley")
+            play(session, chunks=2)
+            kept = session.state()
+            session.prompt("a thunderstorm")
+            play(session, chunks=4, first=2)
+            session.restore(kept)
+            play(session, chunks=1, first=2)
+            session.begin(np.full((*SIZE, 3), 90, np.uint8), "a hill")
+            play(session, chunks=2, first=9)
+        return decoder.latents
+
+    for recorded, plain in zip(played(cuda_graphs=True, **more), played(**more), strict=True):
+        assert torch.equal(recorded, plain)
+
+
 def test_options_that_nobody_knows_or_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(ExecutorError, match="compile 'fast' is not known; use off, blocks, whole"):
         LingBotOptions(compile="fast")
     with pytest.raises(ExecutorError, match="leave one of the two out"):
         LingBotOptions(compile="blocks", resident_blocks=0)
+    with pytest.raises(ExecutorError, match="leave one of the two out"):
+        LingBotOptions(cuda_graphs=True, resident_blocks=0)
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +266,27 @@ def test_other_words_change_nothing_but_what_comes(session: LingBotSession, pack
     session.restore(kept)
     (again,) = play(session, chunks=1, first=1)
     assert np.array_equal(silent, again)
+
+
+def test_a_world_plays_with_all_that_is_fast(pack: WorldPack) -> None:
+    fast = LingBotOptions(
+        camera_once=True,
+        rotate_once=True,
+        merged_cache=True,
+        weights="fp8",
+        decode_half=True,
+        decode_stream=True,
+        attention="fp8",
+        cuda_graphs=True,
+    )
+    executor = open_chunk_executor(pack, threads=1, options=fast)
+    opened = executor.session()
+    start = pack.image_start()
+    opened.begin(start.image, start.prompt)
+    assert isinstance(opened, LingBotSession)
+    (frames,) = play(opened, chunks=1)
+    assert frames.shape == (13, *SIZE, 3)
+    assert frames.std() > 1
 
 
 @pytest.mark.parametrize("name", ["k", "frames", "words", "decoded_past_0"])
