@@ -21,6 +21,7 @@ from torch import nn
 from dreamport.errors import ExecutorError
 from dreamport.executors.base import EXACT_GRAPHS, RESIDENT_OUTPUTS, Array, FrameCache, check_feeds
 from dreamport.executors.torch_memory import TorchArray, TorchCache
+from dreamport.executors.torch_recorded import Recorded
 from dreamport.models import load_graph
 from dreamport.worlds.contract import Signature, signatures
 from dreamport.worlds.manifest import CacheShape
@@ -88,8 +89,6 @@ class TorchExecutor:
         check_feeds(graph, signature, feeds)
         try:
             with torch.inference_mode(), self._numbers(graph):
-                if self._compiler is not None:
-                    torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
                 outputs = module(**{name: self._tensor(feed) for name, feed in feeds.items()})
                 return {spec.name: self._given(graph, spec.name, outputs) for spec in signature.outputs}
         except RuntimeError as error:
@@ -113,32 +112,39 @@ class TorchExecutor:
     def _given(self, graph: str, name: str, outputs: Mapping[str, torch.Tensor]) -> Any:
         output = outputs[name].float()
         if self._device.type == "cuda" and name in RESIDENT_OUTPUTS.get(graph, ()):
-            return TorchArray(output.clone())  # a CUDA graph writes over its outputs when it runs again
+            return TorchArray(output.clone())  # a recording writes over its outputs when it runs again
         return output.contiguous().cpu().numpy()
 
     def _numbers(self, graph: str) -> contextlib.AbstractContextManager[Any]:
         """The types a graph computes in: 16 bits for networks, and for float32 no shortened products."""
         if self.precision in DTYPES and graph not in EXACT_GRAPHS:
-            return torch.autocast(self._device.type, DTYPES[self.precision])
+            # without its cache of weights, which a recording would hold on to
+            return torch.autocast(self._device.type, DTYPES[self.precision], cache_enabled=False)
         if self._device.type == "cuda":
             return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         return contextlib.nullcontext()
 
     def _compiled(self, module: nn.Module) -> Any:
-        """One graph without breaks, replayed as a CUDA graph where that exists: a frame of a small world is
-        many short kernels.
-        """
-        mode = "reduce-overhead" if self._compiler == COMPILER and self._device.type == "cuda" else None
-        return torch.compile(
-            module, fullgraph=True, dynamic=False, mode=mode, backend=self._compiler or COMPILER
-        )
+        """One graph without breaks."""
+        return torch.compile(module, fullgraph=True, dynamic=False, backend=self._compiler or COMPILER)
 
     def _warm(self) -> None:
+        """Compile now, and on a GPU record what was compiled."""
         began = time.perf_counter()
         for graph, signature in self._signatures.items():
-            for _ in range(2):  # a CUDA graph is recorded in the second run
-                self.run(graph, _zeros(signature))
+            feeds = _zeros(signature)
+            self.run(graph, feeds)
+            if self._device.type == "cuda":
+                self._record(graph, {name: self._tensor(feed) for name, feed in feeds.items()})
         _log.info("torch compiled the graphs in %.1f s", time.perf_counter() - began)
+
+    def _record(self, graph: str, examples: Mapping[str, torch.Tensor]) -> None:
+        """A graph that cannot be recorded runs as it is, which is said."""
+        try:
+            with torch.inference_mode(), self._numbers(graph):
+                self._graphs[graph] = Recorded(self._graphs[graph], examples)
+        except RuntimeError as error:
+            _log.warning("graph %s is not recorded as a CUDA graph and runs more slowly: %s", graph, error)
 
 
 def _zeros(signature: Signature) -> dict[str, Array]:
