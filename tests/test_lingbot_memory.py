@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="LingBot-World needs torch")
 
 from torch import Tensor, nn  # noqa: E402
 
 from dreamport.errors import ExecutorError  # noqa: E402
+from dreamport.executors.lingbot.executor import LingBotExecutor  # noqa: E402
 from dreamport.executors.lingbot.int8 import Int8Linear, quantise, quantise_linears, quantised  # noqa: E402
 from dreamport.executors.lingbot.memory import (  # noqa: E402
     PLANS,
+    WAYS,
     MemoryPlan,
     estimate,
     needs,
+    options_that_fit,
+    plan_of,
     require_memory,
     tokens_per_frame,
 )
 from dreamport.executors.lingbot.offload import BlockOffload  # noqa: E402
+from dreamport.executors.lingbot.options import LingBotOptions  # noqa: E402
 from dreamport.models.lingbot.cache import KVCache  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_1_3B, LINGBOT_14B, LINGBOT_TINY  # noqa: E402
 from dreamport.models.lingbot.tiny_vae import TinyDecoder  # noqa: E402
 from dreamport.models.lingbot.transformer import LingBotTransformer, TextKeys  # noqa: E402
 from dreamport.models.lingbot.vae import WanVAE  # noqa: E402
+from dreamport.worlds import WorldPack  # noqa: E402
+from dreamport_tools.bench.tiny_world import write_tiny_world  # noqa: E402
+
+UInt8 = NDArray[np.uint8]
 
 pytestmark = pytest.mark.usefixtures("without_gradients")
 USUAL = (832, 464)
@@ -130,6 +142,86 @@ def test_too_little_memory_is_refused_with_what_takes_it_and_what_would_fit() ->
         require_memory(LINGBOT_14B, PLANS["bf16"], USUAL, int(8e9), "cuda:0")
     enough = needs(LINGBOT_1_3B, "bf16", USUAL)
     assert require_memory(LINGBOT_1_3B, PLANS["bf16"], USUAL, enough, "cuda:0").device_bytes == enough
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "chosen", "told"),
+    [
+        (100, "bf16", None),
+        (60, "int8", r"needs \d+\.\d GB .* 60\.0 GB are free: 8-bit"),
+        (32, "offload", "slower"),
+    ],
+)
+def test_the_first_way_that_fits_is_taken_and_told(free_gb: int, chosen: str, told: str | None) -> None:
+    free = free_gb * 10**9
+    options, reason = options_that_fit(
+        None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "cuda:0", one_memory=False
+    )
+    assert options == WAYS[chosen]
+    assert (reason is None) == (told is None)
+    if told is not None:
+        assert re.search(told, str(reason))
+
+
+def test_options_that_are_asked_for_are_taken_or_refused() -> None:
+    given = PLANS["bf16"], USUAL, int(60e9), "cuda:0"
+    with pytest.raises(ExecutorError, match="this fits: int8"):
+        options_that_fit(LingBotOptions(), LINGBOT_14B, *given, one_memory=False)
+    with pytest.raises(ExecutorError, match="smaller frame"):
+        options_that_fit(None, LINGBOT_14B, PLANS["bf16"], USUAL, int(8e9), "cuda:0", one_memory=False)
+
+
+def test_on_a_processor_what_waits_in_main_memory_counts_too() -> None:
+    free = int(estimate(LINGBOT_14B, PLANS["offload"], USUAL).device_bytes * 1.1)
+    taken, _ = options_that_fit(None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "cuda:0", one_memory=False)
+    assert taken == WAYS["offload"]
+    with pytest.raises(ExecutorError):
+        options_that_fit(None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "CPU", one_memory=True)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> WorldPack:
+    return write_tiny_world(tmp_path_factory.mktemp("memory"))
+
+
+def first_chunk(executor: LingBotExecutor, world: WorldPack) -> UInt8:
+    start, size, steps = world.image_start(), world.manifest.latent, len(world.manifest.sampler.sigmas)
+    noise = np.random.default_rng(0).standard_normal((steps, size.channels, 4, size.height, size.width))
+    session = executor.session()
+    session.begin(start.image, start.prompt)
+    poses, lens = np.tile(np.eye(4, dtype=np.float32), (4, 1, 1)), np.tile(np.float32(60), (4, 4))
+    return session.chunk(poses, lens, noise.astype(np.float32))
+
+
+def test_a_world_that_does_not_fit_plainly_plays_with_less_and_says_so(
+    world: WorldPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor = torch.device("cpu")
+    plain = LingBotExecutor(world, processor)
+    assert plain.fallback_reason is None
+    checkpoint, frame = world.manifest.checkpoint, world.manifest.frame
+    assert checkpoint is not None
+    # Between what the plain options and 8-bit weights need; the codec's type makes the difference.
+    like = plan_of(WAYS["int8"], "wan21", element_bytes=4)
+    free = int(1.01 * estimate(checkpoint.sizes, like, (frame.width, frame.height)).device_bytes)
+    monkeypatch.setattr("dreamport.executors.lingbot.executor._free_bytes", lambda device: free)
+    small = LingBotExecutor(world, processor)
+    assert "8-bit weights" in str(small.fallback_reason)
+    exact, rounded = first_chunk(plain, world).astype(int), first_chunk(small, world)
+    assert 0 < np.abs(exact - rounded).mean() < 8
+    with pytest.raises(ExecutorError, match="needs"):
+        LingBotExecutor(world, processor, options=LingBotOptions())
+
+
+def test_frames_are_decoded_where_they_are_told_to_be(world: WorldPack) -> None:
+    processor = torch.device("cpu")
+    here, there = (
+        LingBotExecutor(world, processor),
+        LingBotExecutor(world, processor, options=LingBotOptions(decode_device="cpu")),
+    )
+    assert np.array_equal(first_chunk(here, world), first_chunk(there, world))
+    with pytest.raises(ExecutorError, match=r"no device 'cuda:7' to decode on; there are cpu"):
+        LingBotExecutor(world, processor, options=LingBotOptions(decode_device="cuda:7"))
 
 
 @pytest.mark.parametrize("resident", [0, 2, 4])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
+from typing import Any
 
 import psutil
 import torch
@@ -13,11 +15,11 @@ from dreamport.errors import ExecutorError, PackError
 from dreamport.executors.lingbot.fp8 import MIN_LINEAR, fp8_linears, require_fp8
 from dreamport.executors.lingbot.int8 import quantise_linears
 from dreamport.executors.lingbot.kernels import attention_of
-from dreamport.executors.lingbot.memory import plan_of, require_memory
+from dreamport.executors.lingbot.memory import options_that_fit, plan_of
 from dreamport.executors.lingbot.offload import BlockOffload
 from dreamport.executors.lingbot.options import LingBotOptions
 from dreamport.executors.lingbot.parallel import TokenShare, meet, own_device, place_of, require_shares
-from dreamport.executors.lingbot.session import LingBotSession, Models, Shown
+from dreamport.executors.lingbot.session import LingBotSession, Models, Shown, decoding_device
 from dreamport.models.lingbot.checkpoint import (
     CheckpointFiles,
     load_decoder,
@@ -31,7 +33,11 @@ from dreamport.models.lingbot.transformer import ChunkOutput, LingBotTransformer
 from dreamport.models.lingbot.vae import channels_last
 from dreamport.worlds.pack import WorldPack
 
+_log = logging.getLogger(__name__)
+
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
+MAX_GRAPHS = 64
+"""Of one function in this process: five lengths of history or so for each world."""
 MIN_CAPABILITY = (8, 0)
 """Cards before Ampere do not multiply in bf16."""
 
@@ -58,26 +64,33 @@ class LingBotExecutor:
             if threads < 1:
                 raise ExecutorError("threads must be 1 or more; leave it out to let torch choose")
             torch.set_num_threads(threads)
-        self._options = options or LingBotOptions()
         self._device = device
         self.precision = _precision(precision, device)
         self.device = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         self.threads = torch.get_num_threads()
-        self.fallback_reason: str | None = None
+        frame, checkpoint = pack.manifest.frame, pack.manifest.checkpoint
+        config = LingBotConfig(**checkpoint.sizes.model_dump())
+        size = 1 if share is None else share.size
+        self._options, self.fallback_reason = options_that_fit(
+            options,
+            config,
+            plan_of(LingBotOptions(), checkpoint.decoder, DTYPES[self.precision].itemsize, size),
+            (frame.width, frame.height),
+            _free_bytes(device),
+            self.device,
+            one_memory=device.type == "cpu",
+        )
+        if self.fallback_reason is not None:
+            _log.warning("%s", self.fallback_reason)
         if self._options.weights == "fp8":
             require_fp8(device, MIN_LINEAR, "multiplying")
         if self._options.cuda_graphs and share is not None:
             raise ExecutorError(
                 "what several processes compute together is not recorded; leave cuda_graphs out"
             )
-        frame, checkpoint = pack.manifest.frame, pack.manifest.checkpoint
         self._shown = Shown(
             (frame.height, frame.width), pack.manifest.sampler.sigmas, checkpoint.camera.scale
         )
-        config = LingBotConfig(**checkpoint.sizes.model_dump())
-        size = 1 if share is None else share.size
-        plan = plan_of(self._options, checkpoint.decoder, DTYPES[self.precision].itemsize, size)
-        require_memory(config, plan, (frame.width, frame.height), _free_bytes(device), self.device)
         if share is not None:
             rows, columns = config.grid(*self._shown.latent_size)
             require_shares(config, rows * columns, size)
@@ -111,15 +124,18 @@ class LingBotExecutor:
         half = options.decode_half
         decode_dtype = torch.bfloat16 if half else torch.float32
         # the encoder runs once a session, and in float32 as upstream
-        vae = load_vae(files, device, torch.float32, decodes=decoder == "wan21" and not half)
+        on = decoding_device(options, device)
+        apart = half or on != device
+        vae = load_vae(files, device, torch.float32, decodes=decoder == "wan21" and not apart)
         frames: FrameDecoder = vae
         if decoder != "wan21":
-            tiny = load_decoder(files, device, decode_dtype)
+            tiny = load_decoder(files, on, decode_dtype)
             frames = channels_last(tiny) if half else tiny
-        elif half:
-            frames = channels_last(load_vae(files, device, decode_dtype))
-        on = torch.device("cpu") if options.text_on_host else device
-        prompts = load_prompt_encoder(files, on, dtype, config.text_tokens)
+        elif apart:
+            whole = load_vae(files, on, decode_dtype)
+            frames = channels_last(whole) if half else whole
+        reads = torch.device("cpu") if options.text_on_host else device
+        prompts = load_prompt_encoder(files, reads, dtype, config.text_tokens)
         return Models(
             transformer=transformer,
             run=runner(transformer, options.compile),
@@ -166,6 +182,10 @@ def open_lingbot(
 
 def runner(transformer: LingBotTransformer, compiling: str) -> Callable[..., ChunkOutput]:
     """What runs a pass, compiled as ``LingBotOptions.compile`` says."""
+    if compiling != "off":
+        # torch counts per function: a graph for each length of history, and again for each world that is open
+        config: Any = torch._dynamo.config
+        config.recompile_limit = max(config.recompile_limit, MAX_GRAPHS)
     if compiling == "whole":
         whole: Callable[..., ChunkOutput] = torch.compile(transformer, fullgraph=True, dynamic=False)
         return whole

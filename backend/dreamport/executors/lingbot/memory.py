@@ -104,7 +104,7 @@ def plan_of(
         weights=options.weights,
         resident_blocks=options.resident_blocks,
         text_encoder="host" if options.text_on_host else "device",
-        decoder=decoder,
+        decoder=decoder if options.decode_device is None else "elsewhere",
         codec_latents=options.codec_latents,
         camera_once=options.camera_once,
         rotate_once=options.rotate_once,
@@ -114,12 +114,14 @@ def plan_of(
     )
 
 
-PLANS: dict[str, MemoryPlan] = {
-    "bf16": plan_of(LingBotOptions(), "wan21"),
-    "int8": plan_of(LingBotOptions(weights="int8", decode_half=True), "wan21"),
-    "offload": plan_of(LingBotOptions(weights="int8", resident_blocks=0, decode_half=True), "wan21"),
+WAYS: dict[str, LingBotOptions] = {
+    "bf16": LingBotOptions(),
+    "int8": LingBotOptions(weights="int8", decode_half=True),
+    "offload": LingBotOptions(weights="int8", resident_blocks=0, decode_half=True),
 }
-"""From the fastest to the smallest, by the name that a person gives."""
+"""Options from the fastest to the smallest."""
+PLANS = {name: plan_of(options, "wan21") for name, options in WAYS.items()}
+"""What they keep where, with Wan2.1's own decoder."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,47 @@ def require_memory(
         f"a session at {frame[0]}x{frame[1]} needs {wanted.device_bytes / GIGABYTE:.1f} GB of {device} "
         f"({wanted.in_words()}) and {free_bytes / GIGABYTE:.1f} GB are free; {advice}"
     )
+
+
+def options_that_fit(
+    asked: LingBotOptions | None,
+    sizes: Sizes,
+    like: MemoryPlan,
+    frame: tuple[int, int],
+    free_bytes: int,
+    device: str,
+    one_memory: bool,
+) -> tuple[LingBotOptions, str | None]:
+    """The options to play with, and why they are not the plain ones. ``asked``: take these or refuse;
+    ``None``: the first of ``WAYS`` that ``free_bytes`` of ``device`` hold. ``like``: decoder, processes and
+    element size; ``one_memory``: the device's memory is the main memory. Raises ``ExecutorError`` as
+    :func:`require_memory` does.
+    """
+
+    def planned(options: LingBotOptions) -> MemoryPlan:
+        return plan_of(options, like.decoder, like.element_bytes, like.processes)
+
+    def needed_by(options: LingBotOptions) -> int:
+        counted = estimate(sizes, planned(options), frame)
+        return counted.device_bytes + (counted.host_bytes if one_memory else 0)
+
+    plain = LingBotOptions() if asked is None else asked
+    if asked is None:
+        wanted = needed_by(plain)
+        for name, options in WAYS.items():
+            if needed_by(options) <= free_bytes:
+                return options, None if options == plain else (
+                    f"plain bf16 needs {wanted / GIGABYTE:.1f} GB of {device} and "
+                    f"{free_bytes / GIGABYTE:.1f} GB are free: {_TOLD[name]}"
+                )
+    require_memory(sizes, planned(plain), frame, free_bytes, device)
+    return plain, None
+
+
+_TOLD = {
+    "int8": "8-bit weights, text encoder in main memory",
+    "offload": "8-bit weights streamed from main memory, slower",
+}
 
 
 def tokens_per_frame(sizes: Sizes, frame: tuple[int, int]) -> int:

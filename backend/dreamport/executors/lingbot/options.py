@@ -24,7 +24,8 @@ class LingBotOptions:
     ``cuda_graphs``: a chunk's passes are recorded once and replayed. ``resident_blocks``: how many blocks
     stay on the device, the others are streamed; ``None`` keeps all. ``decode_half``: the decoder computes in
     bf16 with channels last. ``decode_compiled``: it is one graph. ``decode_stream``: it runs beside the pass
-    that fills the cache.
+    that fills the cache. ``decode_device``: it runs on another device, ``cuda:1`` for example, as well beside
+    that pass.
     """
 
     compile: str = "off"
@@ -36,6 +37,7 @@ class LingBotOptions:
     decode_half: bool = False
     decode_compiled: bool = False
     decode_stream: bool = False
+    decode_device: str | None = None
     attention: str = "auto"
     cuda_graphs: bool = False
 

@@ -93,7 +93,8 @@ class LingBotSession:
         self._merged = options.merged_cache
         passes = Passes(transformer, models.run, shown.sigmas, options.camera_once)
         self._passes = RecordedPasses(passes, device) if options.cuda_graphs else passes
-        beside = options.decode_stream and device.type == "cuda"
+        self._decodes_on = decoding_device(options, device)
+        beside = options.decode_stream and device.type == "cuda" and self._decodes_on == device
         self._side = torch.cuda.Stream(device) if beside else None  # type: ignore[no-untyped-call]
         latents = settled_latents(models.vae.config) + 1
         self._picture = torch.zeros((1, config.out_channels, latents, *shown.latent_size), device=device)
@@ -148,11 +149,11 @@ class LingBotSession:
         with self._watch.part("denoise"):
             clean = self._passes.denoise(given)
         with self._beside(), self._watch.part("decode"):
-            frames = pictures(self._decode.push(clean.latent))
+            frames = pictures(self._decode.push(clean.latent.to(self._decodes_on, non_blocking=True)))
         with self._watch.part("cache"):
             k, v = (clean.k, clean.v) if self._merged else self._passes.remember(given, clean)
             cache.append(k, v)
-        self._pose = seen[0][-1]
+        self._pose = seen[0][-1].clone()
         with self._beside(joined=True):
             made: UInt8 = frames.cpu().numpy()
         return made
@@ -232,6 +233,18 @@ class LingBotSession:
         decoded = {DECODED + name.replace(".", "_"): part for name, part in self._decode.state().items()}
         rest = {"picture": self._picture, "words": self._words, "pose": self._pose}
         return {**self._cache.state(), **rest, **decoded}
+
+
+def decoding_device(options: LingBotOptions, device: torch.device) -> torch.device:
+    """Where frames are decoded: on ``device`` unless ``options`` say otherwise. Raises ``ExecutorError``."""
+    if options.decode_device is None:
+        return device
+    known = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if options.decode_device not in known:
+        raise ExecutorError(
+            f"there is no device {options.decode_device[:40]!r} to decode on; there are {', '.join(known)}"
+        )
+    return torch.device(options.decode_device)
 
 
 def _part(name: str) -> str:
