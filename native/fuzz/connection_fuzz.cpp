@@ -13,13 +13,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "jpeg/decoder.h"
+#include "link/address.h"
 #include "net/http2_session.h"
 #include "proto/capture.pb.h"
 #include "proto/play.pb.h"
 #include "proto/world.pb.h"
+#include "text.h"
 #include "wire/lenient_decode.h"
 #include "wire/play_messages.h"
 
@@ -54,6 +57,14 @@ void decode_play(net::Bytes message) {
             return decode<dreamport_v1_Stats>(dreamport_v1_Stats_fields, part.bytes);
         case wire::PlayResponseKind::notice:
             return decode<dreamport_v1_Notice>(dreamport_v1_Notice_fields, part.bytes);
+        case wire::PlayResponseKind::redirect: {
+            static dreamport_v1_Redirect told;
+            if (!wire::decode_lenient(dreamport_v1_Redirect_fields, &told, part.bytes.data, part.bytes.size)) return;
+            std::string host;
+            std::uint16_t port = 0;
+            if (parse_address(text_of(told.address), host, port)) must(!host.empty() && port > 0);
+            return;
+        }
         case wire::PlayResponseKind::frame: {
             static wire::FrameParts frame;
             if (!wire::decode_frame(part.bytes, frame)) return;

@@ -191,6 +191,9 @@ def messages() -> dict[str, bytes]:
             play_pb2.PlayResponse(notice=notice).SerializeToString(),
             play_pb2.PlayResponse(saved=play_pb2.Saved(handle="h")).SerializeToString(),
             play_pb2.PlayResponse(stats=play_pb2.Stats()).SerializeToString(),
+            play_pb2.PlayResponse(
+                redirect=play_pb2.Redirect(address="[::1]:50701", ticket="t")
+            ).SerializeToString(),
             b"",
             b"\x0a\xff\xff\xff\xff\x0f",
         ),
