@@ -235,6 +235,20 @@ class TestTorchCompiled:
             for name, array in compiled.run(graph, feeds).items():
                 np.testing.assert_allclose(array, wanted[name], atol=1e-5, err_msg=f"{graph} {name}")
 
+    def test_every_graph_goes_wholly_to_the_device_it_is_put_on(self, tiny: WorldPack) -> None:
+        """On ``meta``, where a constant left behind on the CPU fails as it would on a GPU."""
+        torch = pytest.importorskip("torch")
+        from dreamport.executors.torch import load
+
+        for graph, signature in signatures(tiny.manifest).items():
+            feeds = {
+                spec.name: torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype), device="meta")
+                for spec in signature.inputs
+            }
+            with torch.inference_mode():
+                outputs = load(tiny, graph).to("meta")(**feeds)
+            assert {tensor.device.type for tensor in outputs.values()} == {"meta"}, graph
+
     def test_asking_for_a_gpu_that_torch_does_not_see_says_why(self, tiny: WorldPack) -> None:
         torch = pytest.importorskip("torch")
         from dreamport.executors.torch import TorchExecutor

@@ -73,10 +73,9 @@ class TorchExecutor:
             if graphs is None or graph in graphs
         }
         self._graphs: dict[str, Any] = {}
-        with tempfile.TemporaryDirectory(prefix="dreamport-") as folder:
-            for graph in self._signatures:
-                module = _load(pack, graph, Path(folder)).to(self._device)
-                self._graphs[graph] = module if self._compiler is None else self._compiled(module)
+        for graph in self._signatures:
+            module = load(pack, graph).to(self._device)
+            self._graphs[graph] = module if self._compiler is None else self._compiled(module)
         if self._compiler is not None:
             self._warm()
 
@@ -179,14 +178,12 @@ def _precision(asked: str, device: torch.device) -> str:
     return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "f16"
 
 
-def _load(pack: WorldPack, graph: str, folder: Path) -> nn.Module:
+def load(pack: WorldPack, graph: str) -> nn.Module:
     """The module of one graph, from a copy of its weights that was compared with its digest."""
     name = pack.manifest.weights.get(graph)
     if name is None:
         return load_graph(graph, pack.manifest, None)
-    path = folder / f"{graph}.safetensors"
-    path.write_bytes(pack.read(name))
-    try:
+    with tempfile.TemporaryDirectory(prefix="dreamport-") as folder:
+        path = Path(folder) / f"{graph}.safetensors"
+        path.write_bytes(pack.read(name))
         return load_graph(graph, pack.manifest, path)
-    finally:
-        path.unlink()
