@@ -53,7 +53,18 @@ NEED_AN_EXTRA = (
     "executors/tensorrt/half.py",
     *(
         f"executors/lingbot/{name}.py"
-        for name in ("executor", "following", "fp8", "int8", "offload", "parallel", "session")
+        for name in (
+            "executor",
+            "following",
+            "fp8",
+            "int8",
+            "kernels",
+            "offload",
+            "parallel",
+            "passes",
+            "session",
+            "stopwatch",
+        )
     ),
     *(
         f"episodes/{name}.py"
