@@ -16,7 +16,13 @@ from torch import Tensor, nn  # noqa: E402
 
 from dreamport.errors import ExecutorError  # noqa: E402
 from dreamport.executors.lingbot.executor import LingBotExecutor  # noqa: E402
-from dreamport.executors.lingbot.int8 import Int8Linear, quantise, quantise_linears, quantised  # noqa: E402
+from dreamport.executors.lingbot.int8 import (  # noqa: E402
+    Int8Linear,
+    load_quantised,
+    quantise,
+    quantise_linears,
+    quantised,
+)
 from dreamport.executors.lingbot.memory import (  # noqa: E402
     PLANS,
     WAYS,
@@ -31,6 +37,7 @@ from dreamport.executors.lingbot.memory import (  # noqa: E402
 from dreamport.executors.lingbot.offload import BlockOffload  # noqa: E402
 from dreamport.executors.lingbot.options import LingBotOptions  # noqa: E402
 from dreamport.models.lingbot.cache import KVCache  # noqa: E402
+from dreamport.models.lingbot.checkpoint import CheckpointFiles, load_transformer  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_1_3B, LINGBOT_14B, LINGBOT_TINY  # noqa: E402
 from dreamport.models.lingbot.tiny_vae import TinyDecoder  # noqa: E402
 from dreamport.models.lingbot.transformer import LingBotTransformer, TextKeys  # noqa: E402
@@ -211,6 +218,17 @@ def test_a_world_that_does_not_fit_plainly_plays_with_less_and_says_so(
     assert 0 < np.abs(exact - rounded).mean() < 8
     with pytest.raises(ExecutorError, match="needs"):
         LingBotExecutor(world, processor, options=LingBotOptions())
+
+
+def test_a_checkpoint_becomes_8_bit_tensor_by_tensor(world: WorldPack) -> None:
+    files = CheckpointFiles(**vars(world.checkpoint_weights()))
+    loaded = load_quantised(files, LINGBOT_TINY, torch.device("cpu"), torch.float32)
+    whole = load_transformer(files, LINGBOT_TINY, "cpu", torch.float32)
+    quantise_linears(whole.blocks)
+    wanted, found = whole.state_dict(), loaded.state_dict()
+    assert wanted.keys() == found.keys()
+    assert sum(tensor.dtype == torch.int8 for tensor in found.values()) == 14 * LINGBOT_TINY.layers
+    assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
 
 
 def test_frames_are_decoded_where_they_are_told_to_be(world: WorldPack) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dreamport.errors import ExecutorError, PackError
 from dreamport.executors.lingbot.fp8 import MIN_LINEAR, fp8_linears, require_fp8
-from dreamport.executors.lingbot.int8 import quantise_linears
+from dreamport.executors.lingbot.int8 import load_quantised
 from dreamport.executors.lingbot.kernels import attention_of
 from dreamport.executors.lingbot.memory import options_that_fit, plan_of
 from dreamport.executors.lingbot.offload import BlockOffload
@@ -153,11 +153,13 @@ class LingBotExecutor:
             if options.weights == "fp8":
                 fp8_linears(loaded.blocks)
             return loaded
-        transformer = load_transformer(files, config, "cpu", dtype)
+        first = device if options.resident_blocks is None else torch.device("cpu")
         if options.weights == "int8":
-            quantise_linears(transformer.blocks)
+            transformer = load_quantised(files, config, first, dtype)
+        else:
+            transformer = load_transformer(files, config, first, dtype)
         if options.resident_blocks is None:
-            return transformer.to(device)
+            return transformer
         BlockOffload(list(transformer.blocks), device, options.resident_blocks)
         for name, part in transformer.named_children():
             if name != "blocks":

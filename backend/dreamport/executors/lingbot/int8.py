@@ -13,6 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dreamport.models.lingbot.checkpoint.layouts import CheckpointFiles
+from dreamport.models.lingbot.checkpoint.loading import check_module, empty, fill
+from dreamport.models.lingbot.checkpoint.names import transformer_name
+from dreamport.models.lingbot.checkpoint.parts import TRANSFORMER
+from dreamport.models.lingbot.checkpoint.tensors import tensors
+from dreamport.models.lingbot.config import LingBotConfig
+from dreamport.models.lingbot.transformer import LingBotTransformer
+
 LEVELS = 127.0
 
 
@@ -68,6 +76,23 @@ def quantised(tensors: Iterable[tuple[str, Tensor]], module: nn.Module) -> Itera
             yield f"{owner}.scale", scale
         else:
             yield name, tensor
+
+
+def load_quantised(
+    files: CheckpointFiles, config: LingBotConfig, device: torch.device, dtype: torch.dtype
+) -> LingBotTransformer:
+    """The transformer on ``device`` as ``dtype``, its blocks' linears with 8-bit weights: made so tensor by
+    tensor, so that it is never there as a whole. Raises ``PackError``.
+    """
+
+    def build() -> LingBotTransformer:
+        return LingBotTransformer(config)
+
+    check_module(build, files.transformer, TRANSFORMER, transformer_name)
+    module = empty(build)
+    quantise_linears(module.blocks)
+    stored = tensors(files.transformer, transformer_name, device, dtype)
+    return fill(module, dict(quantised(stored, module)), TRANSFORMER)
 
 
 def _linears(module: nn.Module) -> list[tuple[str, nn.Linear]]:

@@ -117,7 +117,9 @@ class LingBotSession:
                 f"the start's picture is {list(image.shape)} and must be {[*self._shown.size, 3]}; "
                 "add the world again with a picture of its size"
             )
-        self._picture.copy_(picture_latents(self._models.vae, torch.tensor(image, device=self._device)))
+        picture = torch.tensor(image, device=self._device)
+        at_once = self._options.codec_latents
+        self._picture.copy_(picture_latents(self._models.vae, picture, at_once))
         self._cache.clear()
         self._decode.reset()
         self.prompt(prompt)
