@@ -56,18 +56,19 @@ ROWS: dict[str, dict[str, Any]] = {
     "plain": {},
     "+ camera computed once a chunk": {"camera_once": True},
     "+ keys rotated once a chunk": {"rotate_once": True},
-    "+ decoder in bf16, channels last": {"decode_half": True},
+    "+ cuDNN's attention": {"attention": "cudnn"},
     "+ one compiled block": {"compile": "blocks"},
     "+ each pass one graph": {"compile": "whole"},
-    "+ compiled decoder": {"decode_compiled": True},
-    "+ passes recorded (CUDA graphs)": {"cuda_graphs": True},
-    "+ decoder beside the cache pass": {"decode_stream": True},
-    "+ linear layers in fp8": {"weights": "fp8"},
-    "+ attention in fp8": {"attention": "fp8"},
-    "+ tiny decoder": {"decoder": "taehv"},
+    "+ passes recorded": {"cuda_graphs": True},
+    "+ decoder in bf16, channels last": {"decode_half": True},
+    "+ decoder compiled": {"decode_compiled": True},
+    "+ decoder on its own stream": {"decode_stream": True},
     "+ last pass fills the cache": {"merged_cache": True},
+    "+ fp8 products": {"weights": "fp8"},
+    "+ fp8 attention": {"attention": "fp8"},
+    "+ tiny decoder": {"decoder": "taehv"},
 }
-"""What each row switches on beside the rows before it."""
+"""What each row switches on beside the rows before it; what changes the pictures comes last."""
 ALONE: dict[str, dict[str, Any]] = {
     "cuDNN's attention": {"attention": "cudnn"},
     "flash attention": {"attention": "flash"},
@@ -88,7 +89,7 @@ TARGETS_FPS = {"1.3b": 60.0, "14b": 16.0}
 class Result:
     """One row. ``chunk_s``: p50 and p95; ``parts_ms``: medians; ``start_s``: from the start of a process
     until its first frames, with nothing compiled before (``cold``) and with all of it (``warm``), reading
-    weights from disk not included; ``tflops``: those of the transformer while it denoises and fills the cache.
+    weights from disk not included; ``tflops``: the transformer's while it denoises and fills the cache.
     """
 
     row: str
@@ -136,13 +137,22 @@ def random_models(size: str, options: LingBotOptions, decoder: str, device: torc
     if options.decode_half:
         frames = channels_last(frames)
     transformer = _transformer(config, options, device, dtype)
+    transformer.attend = attention_of(options.attention, device)
     words = torch.randn(1, config.text_tokens, config.text_dim, device=device, dtype=dtype)
 
     def encode(text: str) -> Tensor:
         return words
 
     run, step = runner(transformer, options.compile), decode_step(frames, options)
-    return Models(transformer, run, vae, frames, decoder != "taehv", encode, step)
+    return Models(
+        transformer=transformer,
+        run=runner(transformer, options.compile),
+        vae=vae,
+        decoder=frames,
+        scaled=decoder != "taehv",
+        encode=encode,
+        decode_step=decode_step(frames, options),
+    )
 
 
 def _transformer(
@@ -156,6 +166,9 @@ def _transformer(
         fp8_linears(transformer.blocks)
     if options.weights == "int8":
         quantise_linears(transformer.blocks)
+    if options.weights == "fp8":
+        require_fp8(device, MIN_LINEAR, "multiplying")
+        fp8_linears(transformer.blocks)
     if options.resident_blocks is not None:
         BlockOffload(list(transformer.blocks), device, options.resident_blocks)
         for name, part in transformer.named_children():
