@@ -19,6 +19,9 @@ Shape = tuple[int, int, int, int]
 """Channels, frames, rows, columns."""
 
 
+_HAS_ONEDNN = torch.backends.mkldnn.is_available()
+
+
 class Past:
     """The last frames that each causal layer saw, in the order in which the layers run.
 
@@ -60,7 +63,7 @@ class RMSNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(channels, *[1] * dims))
 
     def forward(self, x: Tensor) -> Tensor:
-        size = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32).clamp_min(1e-12)
+        size = x.float().square().sum(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
         scaled: Tensor = (x / size).to(x.dtype) * (self.gamma * x.shape[1] ** 0.5)
         return scaled
 
@@ -77,7 +80,11 @@ class CausalConv3d(nn.Conv3d):
 
     def run(self, x: Tensor, past: Past) -> Tensor:
         """``[B, into, T, H, W]`` -> ``[B, out, T, H, W]``."""
-        convolved: Tensor = self(past.join(x))
+        joined = past.join(x)
+        if _small_on_cpu(joined):
+            one = [1, 1, 1]
+            return torch.mkldnn_convolution(joined, self.weight, self.bias, [0, 1, 1], one, one, 1)
+        convolved: Tensor = self(joined)
         return convolved
 
 
@@ -196,6 +203,15 @@ class Upsample(Layer):
             conv = cast(nn.Conv2d, self.resample[1])
             return as_video(doubled_conv(frames, conv), x.shape[0])
         return as_video(self.resample(frames), x.shape[0])
+
+
+def _small_on_cpu(x: Tensor) -> bool:
+    """Whether oneDNN must be asked for by name: torch leaves three-dimensional convolutions of few channels
+    and pixels on a processor to a kernel that is tens of times slower (``ConvBackend::Slow3d``). Compilers
+    and exporters are given the plain operator.
+    """
+    plain = x.device.type == "cpu" and x.dtype == torch.float32
+    return plain and _HAS_ONEDNN and not torch.compiler.is_compiling()
 
 
 def _silu() -> nn.SiLU:
