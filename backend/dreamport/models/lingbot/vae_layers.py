@@ -19,7 +19,7 @@ Shape = tuple[int, int, int, int]
 """Channels, frames, rows, columns."""
 
 
-_HAS_ONEDNN = torch.backends.mkldnn.is_available()
+_HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 class Past:
