@@ -21,11 +21,17 @@ def script() -> dict[str, Any]:
 
 
 def test_every_row_is_made_of_options_that_there_are(script: dict[str, Any]) -> None:
-    settings = {row: script["settings_of"](row) for row in (*script["ROWS"], *script["ALONE"])}
+    settings = {row: script["settings_of"](row, "cuda") for row in (*script["ROWS"], *script["ALONE"])}
     assert len(set(settings.values())) == len(settings), "each row differs from every other"
     assert settings["plain"] == (type(settings["plain"][0])(), "wan21")
-    last = list(script["ROWS"])[-1]
-    assert settings[last][1] == "taehv" and settings[last][0].merged_cache and settings[last][0].camera_once
+    options, decoder = settings[list(script["ROWS"])[-1]]
+    assert (decoder, options.attention, options.merged_cache, options.camera_once) == (
+        "taehv",
+        "fp8",
+        True,
+        True,
+    )
+    assert script["settings_of"]("+ tiny decoder", "cpu")[0].attention == "auto"
 
 
 @pytest.mark.parametrize("row", ["plain", "8-bit weights, blocks streamed"])

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dreamport.errors import DreamportError, ExecutorError
+from dreamport.errors import DreamportError
 from dreamport.executors.fit import PASSES, chunk_flops
 from dreamport.executors.lingbot.executor import decode_step, runner
 from dreamport.executors.lingbot.fp8 import MIN_LINEAR, fp8_linears, require_fp8
@@ -65,8 +65,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "+ decoder on its own stream": {"decode_stream": True},
     "+ last pass fills the cache": {"merged_cache": True},
     "+ fp8 products": {"weights": "fp8"},
-    "+ fp8 attention": {"attention": "fp8"},
     "+ tiny decoder": {"decoder": "taehv"},
+    "+ fp8 attention": {"attention": "fp8"},
 }
 """What each row switches on beside the rows before it; what changes the pictures comes last."""
 ALONE: dict[str, dict[str, Any]] = {
@@ -103,20 +103,16 @@ class Result:
     problem: str | None = None
 
 
-def settings_of(row: str) -> tuple[LingBotOptions, str]:
-    """Options and decoder of a row. Raises ``ExecutorError`` for what this version has not."""
-    chosen: dict[str, Any] = {}
-    if row in ALONE:
-        chosen |= ALONE[row]
-    else:
-        for name, more in ROWS.items():
-            chosen |= more
-            if name == row:
-                break
+def settings_of(row: str, device: str) -> tuple[LingBotOptions, str]:
+    """Options and decoder of a row. A processor leaves out what only GPUs have, in the rows after its own."""
+    chosen: dict[str, Any] = dict(ALONE.get(row, {}))
+    for name, more in ROWS.items() if row in ROWS else ():
+        if device != "cuda":
+            chosen.pop("attention", None)
+        chosen |= more
+        if name == row:
+            break
     decoder = chosen.pop("decoder", "wan21")
-    unknown = chosen.keys() - {field.name for field in fields(LingBotOptions)}
-    if unknown:
-        raise ExecutorError(f"this version has no option {', '.join(sorted(unknown))}")
     return LingBotOptions(**chosen), decoder
 
 
@@ -137,13 +133,11 @@ def random_models(size: str, options: LingBotOptions, decoder: str, device: torc
     if options.decode_half:
         frames = channels_last(frames)
     transformer = _transformer(config, options, device, dtype)
-    transformer.attend = attention_of(options.attention, device)
     words = torch.randn(1, config.text_tokens, config.text_dim, device=device, dtype=dtype)
 
     def encode(text: str) -> Tensor:
         return words
 
-    run, step = runner(transformer, options.compile), decode_step(frames, options)
     return Models(
         transformer=transformer,
         run=runner(transformer, options.compile),
@@ -166,9 +160,6 @@ def _transformer(
         fp8_linears(transformer.blocks)
     if options.weights == "int8":
         quantise_linears(transformer.blocks)
-    if options.weights == "fp8":
-        require_fp8(device, MIN_LINEAR, "multiplying")
-        fp8_linears(transformer.blocks)
     if options.resident_blocks is not None:
         BlockOffload(list(transformer.blocks), device, options.resident_blocks)
         for name, part in transformer.named_children():
@@ -182,7 +173,7 @@ class Walk:
 
     def __init__(self, size: str, row: str, device: torch.device) -> None:
         self.config, shift, (self.width, self.height) = SIZES[size]
-        options, decoder = settings_of(row)
+        options, decoder = settings_of(row, device.type)
         sigmas = tuple(sigma_of(index, shift) for index in INDICES)
         shown = Shown((self.height, self.width), sigmas, 1.0 / (FRAMES_A_LATENT * STEP))
         self.session = LingBotSession(random_models(size, options, decoder, device), shown, options, device)
@@ -227,7 +218,7 @@ def measure_here(size: str, row: str, device: torch.device, chunks: int, started
     cuts = quantiles(times, n=100, method="inclusive")
     spread = {"p50": round(cuts[49], 4), "p95": round(cuts[94], 4)}
     middle = {name: round(median(part.get(name, 0.0) for part in parts), 2) for name in PARTS}
-    options, _ = settings_of(row)
+    options, _ = settings_of(row, device.type)
     passes = (PASSES - options.merged_cache) / PASSES
     flops = passes * chunk_flops(LingBotSizes(**asdict(walk.config)), (walk.width, walk.height))
     seconds = (middle["denoise"] + middle["cache"]) / 1e3
