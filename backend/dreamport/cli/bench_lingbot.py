@@ -22,6 +22,9 @@ def lingbot(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the world's noise.")] = 0,
     executor: Annotated[str, typer.Option(help="auto or torch.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
+    lingbot: Annotated[
+        list[str] | None, typer.Option("--lingbot", help="An option of LingBot worlds; see docs/lingbot.md.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Also write the JSON here, e.g. benchmarks/results/x.json.")
     ] = None,
@@ -47,7 +50,9 @@ def lingbot(
     ):
         path = write_tiny_world(Path(folder)).path if tiny else resolve_world(world).packs[0]
         # A tiny world needs no more than one core; the browser and the server need another.
-        options = LingBotBench(path, chunks, seed, executor, threads or (1 if tiny else None))
+        options = LingBotBench(
+            path, chunks, seed, executor, threads or (1 if tiny else None), tuple(lingbot or ())
+        )
         result = bench_lingbot(options, lambda done, total: told("chunks played", done, total))
     if out is not None:
         store(result, out)

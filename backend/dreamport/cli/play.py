@@ -31,6 +31,10 @@ def play(
     start: Annotated[str, typer.Option(help="Where to begin: a start of the world.")] = "",
     executor: Annotated[str, typer.Option(help="auto, openvino, torch or tensorrt.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
+    lingbot: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of LingBot worlds, e.g. weights=fp8; see docs/lingbot.md. Repeatable."),
+    ] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")
     ] = None,
@@ -61,6 +65,7 @@ def play(
         default_world=chosen.name,
         executor=executor,
         threads=threads,
+        lingbot=tuple(lingbot or ()),
         log_folder=log_folder,
         captures=default_captures_folder(),
     )

@@ -32,6 +32,10 @@ def serve(
     ] = None,
     executor: Annotated[str, typer.Option(help="auto, openvino, torch or tensorrt.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the executor.")] = None,
+    lingbot: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of LingBot worlds, e.g. weights=fp8; see docs/lingbot.md. Repeatable."),
+    ] = None,
     max_sessions: Annotated[
         int | None,
         typer.Option(
@@ -94,6 +98,7 @@ def serve(
         default_world=chosen.name,
         executor=executor,
         threads=threads,
+        lingbot=tuple(lingbot or ()),
         max_sessions=max_sessions,
         grace_s=grace,
         token=_read_token(token_file),

@@ -22,7 +22,9 @@ class ServerOptions:
 
     ``port`` 0 picks a free one. ``worlds``: packs or folders of packs beside the catalogue's own.
     ``default_world``: name of the world a client gets that asks for none; empty takes the first.
-    ``precision``: ``auto``, ``f32`` or ``bf16``. ``threads``: CPU threads, ``None`` lets the executor choose.
+    ``precision``: ``auto``, ``f32`` or ``bf16``. ``lingbot``: options of LingBot worlds, as
+    ``executors.lingbot.options.options_of`` takes them. ``threads``: CPU threads, ``None`` lets the
+    executor choose.
     ``max_sessions``: leases at a time; ``None`` measures how many this machine carries at full frame rate.
     ``grace_s``: how long a dropped client may take to resume. ``token`` with ``tls_certificate`` and
     ``tls_key`` (PEM files) is required for any address that is not loopback. ``log_folder``: session logs go
@@ -39,6 +41,7 @@ class ServerOptions:
     executor: str = "auto"
     threads: int | None = None
     precision: str = "auto"
+    lingbot: tuple[str, ...] = ()
     max_sessions: int | None = None
     grace_s: float = 30.0
     open_timeout_s: float = 10.0

@@ -57,7 +57,8 @@ def replay(
     if source is None:
         wanted = executor or header.executor.name
         threads = threads or header.executor.threads or None
-        source = CatalogueSource(worlds, wanted, threads, header.executor.precision)
+        made_on = header.executor
+        source = CatalogueSource(worlds, wanted, threads, made_on.precision, made_on.options)
     world = world_named(source.worlds(), header.world)
     if world.digest != header.digest:
         raise SessionLogError(

@@ -108,7 +108,7 @@ async def running_server(
     options.check()
     if source is None:
         paths = (*options.worlds, *_trained_worlds(options))
-        source = CatalogueSource(paths, options.executor, options.threads, options.precision)
+        source = CatalogueSource(paths, options.executor, options.threads, options.precision, options.lingbot)
     sessions = Sessions(options, source, places)
     if not sessions.worlds:
         raise ServerStartError(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dreamport.errors import WorldNotFoundError
-from dreamport.executors import Executor, open_executor
+from dreamport.executors import Executor, open_chunk_executor, open_executor
 from dreamport.executors.chunks import ChunkExecutor
+from dreamport.executors.lingbot.options import options_of
 from dreamport.generator import ChunkGenerator, Generator
 from dreamport.generator.types import WorldGenerator
 from dreamport.service.turns import ChunkTurnTaking, TurnTaking
@@ -24,7 +25,7 @@ from dreamport.worlds.source import open_source
 class ExecutorInfo:
     """What runs a world's graphs. ``fallback_reason``: why it is not the preferred one, or ``None``.
 
-    ``threads``: how many it uses; 0 when it does not tell.
+    ``threads``: how many it uses; 0 when it does not tell. ``options``: those of LingBot that are on.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ExecutorInfo:
     precision: str
     fallback_reason: str | None = None
     threads: int = 0
+    options: tuple[str, ...] = ()
 
 
 class OpenWorld(Protocol):
@@ -70,8 +72,10 @@ class CatalogueSource:
         executor: str = "auto",
         threads: int | None = None,
         precision: str = "auto",
+        lingbot: Sequence[str] = (),
     ) -> None:
         self._catalogue = Catalogue(paths)
+        self._lingbot = tuple(lingbot)
         self._executor = executor
         self._threads = threads
         self._precision = precision
@@ -88,10 +92,9 @@ class CatalogueSource:
         """Check the pack and load its graphs, or its checkpoint's weights."""
         pack = self._catalogue.get(name)
         if pack.manifest.checkpoint is not None:
-            from dreamport.executors import open_chunk_executor  # noqa: PLC0415
-
-            chunks = open_chunk_executor(pack, self._executor, self._threads, self._precision)
-            return CheckpointWorld(pack, chunks)
+            options = options_of(self._lingbot) if self._lingbot else None
+            chunks = open_chunk_executor(pack, self._executor, self._threads, self._precision, options)
+            return CheckpointWorld(pack, chunks, self._lingbot)
         return PackWorld(pack, open_executor(pack, self._executor, self._threads, self._precision))
 
 
@@ -118,15 +121,18 @@ class PackWorld:
 class CheckpointWorld:
     """A pack that refers to a checkpoint, and the executor that all its sessions share."""
 
-    def __init__(self, pack: WorldPack, executor: ChunkExecutor) -> None:
+    def __init__(self, pack: WorldPack, executor: ChunkExecutor, options: tuple[str, ...] = ()) -> None:
         self._pack = pack
+        self._options = options
         self._turns = ChunkTurnTaking(executor)
 
     @property
     def executor(self) -> ExecutorInfo:
         """What runs it."""
         runs = self._turns
-        return ExecutorInfo(runs.name, runs.device, runs.precision, runs.fallback_reason, runs.threads)
+        return ExecutorInfo(
+            runs.name, runs.device, runs.precision, runs.fallback_reason, runs.threads, self._options
+        )
 
     def generator(self, seed: int, start: str) -> WorldGenerator:
         """A generator on the shared executor, with a session's memory of its own."""

@@ -38,6 +38,7 @@ class LingBotBench:
     seed: int = 0
     executor: str = "auto"
     threads: int | None = None
+    lingbot: tuple[str, ...] = ()
     starting_s: float = 600.0
 
 
@@ -58,6 +59,7 @@ def bench_lingbot(
         arguments = [str(options.world), "--log-folder", str(logs), "--seed", str(options.seed)]
         arguments += ["--executor", options.executor]
         arguments += ["--threads", str(options.threads)] if options.threads else []
+        arguments += [word for option in options.lingbot for word in ("--lingbot", option)]
         with ExitStack() as stack:
             server = stack.enter_context(running_server(arguments, PLAY))
             page = stack.enter_context(running_chromium())
@@ -111,7 +113,9 @@ class OpenedOnce:
     """A ``WorldSource`` of the pack at ``path``, loaded once, on the executor that made a log."""
 
     def __init__(self, executor: ExecutorInfo, path: Path) -> None:
-        self._source = CatalogueSource((path,), executor.name, executor.threads or None, executor.precision)
+        self._source = CatalogueSource(
+            (path,), executor.name, executor.threads or None, executor.precision, executor.options
+        )
         self._opened: dict[str, OpenWorld] = {}
 
     def worlds(self) -> Sequence[world_pb2.World]:

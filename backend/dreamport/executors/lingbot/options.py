@@ -4,7 +4,8 @@ was trained.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 from dreamport.errors import ExecutorError
 
@@ -59,3 +60,28 @@ class LingBotOptions:
     def codec_latents(self) -> int:
         """Latent frames that are decoded at once: one where memory is scarce."""
         return 1 if self.text_on_host else 4
+
+
+def options_of(words: Sequence[str]) -> LingBotOptions:
+    """Options as they are given on a command line: ``merged_cache``, ``weights=fp8``, ``resident_blocks=8``.
+    Raises ``ExecutorError``.
+    """
+    defaults = {field.name: field.default for field in fields(LingBotOptions)}
+    chosen: dict[str, bool | int | str] = {}
+    for word in words:
+        name, given, value = word.partition("=")
+        if name not in defaults:
+            raise ExecutorError(f"LingBot has no option {name[:64]!r}; it has {', '.join(defaults)}")
+        if isinstance(defaults[name], bool):
+            if value not in ("", "true", "false"):
+                raise ExecutorError(f"{name} is on or off: give {name}, or {name}=false")
+            chosen[name] = value != "false"
+        elif not given or not value:
+            raise ExecutorError(f"{name} needs a value: give {name}=VALUE")
+        elif name == "resident_blocks":
+            if not value.isdecimal() or len(value) > 4:
+                raise ExecutorError(f"{name} must be a number of blocks, for example {name}=8")
+            chosen[name] = int(value)
+        else:
+            chosen[name] = value
+    return LingBotOptions(**chosen)  # type: ignore[arg-type]  # by name, as the fields' defaults are
