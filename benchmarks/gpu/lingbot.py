@@ -363,12 +363,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = {"size": given.size, "device": given.device, "chunks": given.chunks}
     before, tops = kept(given.out, settings)
     tops = tops or ceilings(device, TINY_CEILING_SIZE if given.device == "cpu" else CEILING_SIZE)
-    results: list[Result] = []
+    found, results = before, list(before.values())
     for row in (*ROWS, *ALONE):
-        if row not in before and given.only not in row:
+        if row in found or given.only not in row:
             continue
         print(f"{row} ...", file=sys.stderr, flush=True)
-        results.append(before.get(row) or measure_row(given.size, row, given.device, given.chunks))
+        found[row] = measure_row(given.size, row, given.device, given.chunks)
+        # all rows that there are, so that nothing measured before is lost when this is stopped
+        results = [found[name] for name in (*ROWS, *ALONE) if name in found]
         if given.out is not None:
             document = {
                 "benchmark": "lingbot",
