@@ -312,6 +312,9 @@ def test_each_length_of_history_is_one_graph_without_breaks(whole: bool) -> None
         cache.append(out.k, out.v)
     torch._dynamo.reset()
     assert len(graphs) == 5
+    # rotary tables are computed once a pass, of the chunk and of its history, not again where they are read
+    tables = [sum("rotary_angles" in str(node.target) for node in graph.graph.nodes) for graph in graphs]
+    assert tables == ([1, 2, 2, 2, 2] if whole else [0] * 5)
 
 
 @pytest.mark.parametrize(

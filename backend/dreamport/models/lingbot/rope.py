@@ -28,6 +28,13 @@ def angles(place: Tensor, rows: int, columns: int, head_dim: int) -> tuple[Tenso
     Pairs of a head's numbers turn by time, row and column: 22, 21 and 21 of 64. Computed in float64, as
     upstream.
     """
+    if not torch.compiler.is_compiling():
+        return _angles(place, rows, columns, head_dim)
+    cosine, sine = _tables(place, rows, columns, head_dim)
+    return cosine, sine
+
+
+def _angles(place: Tensor, rows: int, columns: int, head_dim: int) -> tuple[Tensor, Tensor]:
     half = head_dim // 2
     third = half // 3
     device = place.device
@@ -42,6 +49,22 @@ def angles(place: Tensor, rows: int, columns: int, head_dim: int) -> tuple[Tenso
         turned.append(axis[..., None].to(torch.float64) * frequency)
     turn = torch.cat(turned, dim=-1).flatten(0, 2)
     return turn.cos().float(), turn.sin().float()
+
+
+# A compiler would compute the float64 cosines again for every layer and head that reads them. As an operator
+# of its own they are computed once a pass.
+_tables = torch.library.custom_op(
+    "dreamport::rotary_angles",
+    _angles,
+    mutates_args=(),
+    schema="(Tensor place, SymInt rows, SymInt columns, SymInt head_dim) -> (Tensor, Tensor)",
+)
+
+
+@_tables.register_fake
+def _(place: Tensor, rows: int, columns: int, head_dim: int) -> tuple[Tensor, Tensor]:
+    table = place.new_empty((place.shape[0] * rows * columns, head_dim // 2), dtype=torch.float32)
+    return table, torch.empty_like(table)
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
