@@ -42,7 +42,7 @@ from dreamport.models.lingbot.checkpoint import random_module, random_transforme
 from dreamport.models.lingbot.config import LINGBOT_1_3B, LINGBOT_14B, LINGBOT_TINY, LingBotConfig
 from dreamport.models.lingbot.tiny_vae import TAEW21, TAEW21_TINY, TinyDecoder
 from dreamport.models.lingbot.transformer import LingBotTransformer
-from dreamport.models.lingbot.vae import WAN21, WAN21_TINY, WanVAE, channels_last
+from dreamport.models.lingbot.vae import WAN21, WAN21_TINY, WanVAE, channels_last, subpixel
 from dreamport.worlds.checkpoint import LingBotSizes, sigma_of
 
 SIZES: dict[str, tuple[LingBotConfig, float, tuple[int, int]]] = {
@@ -129,7 +129,7 @@ def random_models(size: str, options: LingBotOptions, decoder: str, device: torc
         tiny = TAEW21_TINY if small else TAEW21
         frames = random_module(lambda: TinyDecoder(tiny), device, decode_dtype, 2)
     elif options.decode_half:
-        frames = random_module(lambda: WanVAE(wan), device, decode_dtype, 1)
+        frames = subpixel(random_module(lambda: WanVAE(wan), device, decode_dtype, 1))
     if options.decode_half:
         frames = channels_last(frames)
     transformer = _transformer(config, options, device, dtype)

@@ -30,7 +30,7 @@ from dreamport.models.lingbot.checkpoint import (
 from dreamport.models.lingbot.config import LingBotConfig
 from dreamport.models.lingbot.streams import FrameDecoder, Step
 from dreamport.models.lingbot.transformer import ChunkOutput, LingBotTransformer
-from dreamport.models.lingbot.vae import channels_last
+from dreamport.models.lingbot.vae import channels_last, subpixel
 from dreamport.worlds.pack import WorldPack
 
 _log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class LingBotExecutor:
             frames = channels_last(tiny) if half else tiny
         elif apart:
             whole = load_vae(files, on, decode_dtype)
-            frames = channels_last(whole) if half else whole
+            frames = channels_last(subpixel(whole)) if half else whole
         reads = torch.device("cpu") if options.text_on_host else device
         prompts = load_prompt_encoder(files, reads, dtype, config.text_tokens)
         return Models(
