@@ -50,7 +50,7 @@ def lingbot(
     from dreamport.worlds.picture import picture_of
     from dreamport.worlds.weights import record_of
 
-    require_extra("lingbot", "torch", "safetensors", "transformers", "PIL")
+    require_extra("lingbot", "torch", "safetensors", "transformers", "ftfy", "PIL")
     from dreamport.models.lingbot.checkpoint import check, find, read_config
 
     width, height = _size(size)
