@@ -97,7 +97,7 @@ def install_python_packages() -> None:
         run("venv", [sys.executable, "-m", "venv", VENV])
     pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "-qq"]
     run("install torch", [*pip, TORCH])
-    run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,caption,cluster,dev,engines-dev]"])
+    run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,caption,cluster,tensorrt,dev,engines-dev]"])
 
 
 def install_system_packages() -> None:
