@@ -27,6 +27,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 TORCH = "torch==2.13.0"
 """Pinned and installed first: a range lets pip take the newest build with several GB of CUDA beside it."""
+EXTRAS = "train,capture,caption,cluster,tensorrt,dev,engines-dev"
 BUNDLE = ROOT / "backend" / "dreamport" / "web" / "bundle"
 NODE_PROJECTS = (ROOT / "tests" / "browser", ROOT / "tests" / "csharp", BUNDLE)
 SYSTEM_PROGRAMS = {
@@ -97,7 +98,7 @@ def install_python_packages() -> None:
         run("venv", [sys.executable, "-m", "venv", VENV])
     pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "-qq"]
     run("install torch", [*pip, TORCH])
-    run("install dreamport", [*pip, TORCH, "--editable", ".[train,capture,caption,cluster,tensorrt,dev,engines-dev]"])
+    run("install dreamport", [*pip, TORCH, "--editable", f".[{EXTRAS}]"])
 
 
 def install_system_packages() -> None:
