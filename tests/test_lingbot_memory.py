@@ -50,6 +50,7 @@ UInt8 = NDArray[np.uint8]
 pytestmark = pytest.mark.usefixtures("without_gradients")
 USUAL = (832, 464)
 SMALL = (64, 64)
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 CONFIG = replace(LINGBOT_TINY, layers=5)
 ON_CPU = MemoryPlan(text_encoder="none", element_bytes=4, codec_bytes=4)
 
@@ -70,17 +71,19 @@ def inputs(model: LingBotTransformer) -> tuple[Tensor, Tensor, Tensor, TextKeys,
     generator = torch.Generator().manual_seed(1)
     tokens = tokens_per_frame(CONFIG, SMALL)
 
+    device = model.head.modulation.device
+
     def drawn(*shape: int) -> Tensor:
         made: Tensor = torch.randn(shape, generator=generator)
-        return made
+        return made.to(device)
 
     latent = drawn(1, 36, 4, 8, 8)
     camera = model.camera_tokens(drawn(1, 4 * tokens, CONFIG.camera_channels))
     text = model.text_keys(drawn(1, CONFIG.text_tokens, CONFIG.text_dim))
-    cache = KVCache(CONFIG, tokens, dtype=torch.float32)
+    cache = KVCache(CONFIG, tokens, device=device, dtype=torch.float32)
     shape = (CONFIG.layers, 1, 4 * tokens, CONFIG.heads, CONFIG.head_dim)
     cache.append(drawn(*shape), drawn(*shape))
-    return latent, torch.full((1, 4), 937.5), camera, text, cache
+    return latent, torch.full((1, 4), 937.5, device=device), camera, text, cache
 
 
 def bytes_of(module: nn.Module) -> int:
@@ -242,11 +245,15 @@ def test_frames_are_decoded_where_they_are_told_to_be(world: WorldPack) -> None:
         LingBotExecutor(world, processor, options=LingBotOptions(decode_device="cuda:7"))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("resident", [0, 2, 4])
-def test_streamed_blocks_compute_what_resident_ones_do_bit_for_bit(resident: int) -> None:
-    model, streamed = transformer(), transformer()
+def test_streamed_blocks_compute_what_resident_ones_do_bit_for_bit(resident: int, device: str) -> None:
+    model, streamed = transformer().to(device), transformer()
     wanted = inputs(model)
-    offload = BlockOffload(list(streamed.blocks), torch.device("cpu"), resident)
+    offload = BlockOffload(list(streamed.blocks), torch.device(device), resident)
+    for name, part in streamed.named_children():
+        if name != "blocks":
+            part.to(device)
     # More than one pass, and what is called besides the passes in between.
     for _ in range(2):
         given = inputs(streamed)
