@@ -60,7 +60,7 @@ def test_colour_is_made_opaque_and_nothing_else(shape: tuple[int, int], mirrored
 def test_an_encoded_frame_is_the_message_of_the_contract(
     colour: common_pb2.ColourFormat, depth: common_pb2.DepthFormat
 ) -> None:
-    made = StubSource().open("stub").generator(0, "hall").step(FrameControl())
+    (made,) = StubSource().open("stub").generator(0, "hall").chunk(FrameControl())
     writer = PictureWriter(PictureFormat(64, 48, 0.25, colour, depth, common_pb2.TRANSPORT_INLINE))
     timing = frame_timing(5, 7_000_000_000, 8.5, 2.0)
     encoded = encode_frame(made, NO_CONTROL, 300, 2, writer.write(made, 300), timing)
@@ -74,6 +74,7 @@ def test_an_encoded_frame_is_the_message_of_the_contract(
     else:
         rgba = np.frombuffer(message.colour, np.uint8).reshape(48, 64, 4)
         assert np.array_equal(rgba[..., :3], made.colour)
+    assert made.depth is not None
     values = encode_inverse_depth(made.depth, 0.25).tobytes() if depth else b""
     assert message.depth == values
 
@@ -97,7 +98,7 @@ def test_a_frame_that_the_client_holds_is_written_over_last() -> None:
 
 
 def test_the_ring_holds_what_is_sent_inline() -> None:
-    made = StubSource().open("stub").generator(0, "hall").step(FrameControl())
+    (made,) = StubSource().open("stub").generator(0, "hall").chunk(FrameControl())
     wanted = (64, 48, NEAR_M, common_pb2.COLOUR_FORMAT_RAW_RGBA, common_pb2.DEPTH_FORMAT_INVERSE_UINT16)
     inline = PictureWriter(PictureFormat(*wanted, common_pb2.TRANSPORT_INLINE)).write(made, 1)
     shared = PictureWriter(PictureFormat(*wanted, common_pb2.TRANSPORT_SHARED_MEMORY))

@@ -317,7 +317,7 @@ async def test_pixels_and_depth_arrive_as_they_were_made(transport: common_pb2.T
     made = StubGenerator(stub_world(), 2, "hall", lambda stub: None).start_frame
     assert stream.opened.transport == transport and frame.message.index == 0
     assert np.array_equal(frame.colour, made.colour)
-    assert frame.depth is not None and np.isinf(frame.depth[0]).all()
+    assert frame.depth is not None and made.depth is not None and np.isinf(frame.depth[0]).all()
     assert np.allclose(frame.depth[1:], made.depth[1:], rtol=made.depth[1, 0] / (2 * NEAR_M * 65535))
     assert bool(frame.message.colour) == (transport == common_pb2.TRANSPORT_INLINE)
 
