@@ -120,7 +120,9 @@ def test_every_layout_is_recognised_and_gives_the_same_tensors(layout: str, tmp_
     assert (config.dim, config.ffn, config.heads, config.layers) == (128, 128, 1, 2)
     assert (config.in_channels, config.out_channels, config.text_dim) == (36, 16, 64)
     assert config.text_tokens == (64 if layout == "v2_14b" else 512)
-    assert (config.chunk_latents, config.sink_frames) == ((3, 9) if layout == "v1_fast" else (4, 6))
+    assert (config.chunk_latents, config.sink_frames) == (
+        (3, 9) if layout in ("v1_fast", "diffusers") else (4, 6)
+    )
     assert all((files.vae, files.text, files.tokenizer)) and not files.decoder
     wanted = random_tensors(transformer_shapes(SMALL))
     loaded = dict(tensors(files.transformer, transformer_name, "cpu", None))
@@ -191,6 +193,14 @@ def test_a_config_that_does_not_belong_to_its_weights_is_refused(tmp_path: Path)
     (folder / "config.json").write_text(json.dumps({"num_layers": 40}))
     with pytest.raises(PackError, match=r"num_layers 40 and the weight files beside it have 2"):
         read_config(find(folder))
+
+
+def test_chunk_sink_and_window_are_the_config_s_where_it_tells_them(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", "diffusers")
+    told = {"num_frames_per_block": 4, "sink_size": 3, "sliding_window_num_frames": 15, "local_attn_size": -1}
+    (folder / "transformer" / "config.json").write_text(json.dumps(told))
+    config = read_config(find(folder))
+    assert (config.chunk_latents, config.sink_frames, config.window_frames) == (4, 3, 15)
 
 
 def test_keys_and_sizes_are_read_from_the_shapes(tmp_path: Path) -> None:

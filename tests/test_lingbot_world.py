@@ -107,6 +107,7 @@ def test_the_largest_checkpoint_passes_though_its_cache_is_larger_than_any_small
     large: dict[str, Any] = {"dim": 5120, "ffn": 13824, "heads": 40, "layers": 40, "text_dim": 4096}
     pack = stub_checkpoint_world(tmp_path, 832, 464, **large)
     assert pack.manifest.cache.shape == (40, 40, 18 * 1508, 128)
+    assert [round(1000 * sigma) for sigma in pack.manifest.sampler.sigmas] == [1000, 968, 909, 769]
 
 
 def weight_file(pack: WorldPack, role: str = "transformer") -> Path:

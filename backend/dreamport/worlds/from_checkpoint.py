@@ -39,13 +39,9 @@ BUTTONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("look_down", "Look down", ("ArrowDown", "KeyK")),
 )
 """Name, label and keys of each button, bit 0 first."""
-SCHEDULES: dict[str, tuple[float, tuple[int, ...]]] = {
-    "v1_fast": (10.0, (0, 179, 358, 679)),
-    "v2_14b": (10.0, (0, 250, 500, 750)),
-    "flat": (5.0, (0, 250, 500, 750)),
-    "diffusers": (5.0, (0, 250, 500, 750)),
-}
-"""Flow shift and step indices of each layout's checkpoints."""
+LARGE_DIM = 5120
+"""Width of the 14B transformer, whose configuration has a flow shift of 10; the smaller one's is 5."""
+STEPS, STEPS_V1_FAST = (0, 250, 500, 750), (0, 179, 358, 679)
 LICENCES = {"v1_fast": "Apache-2.0", "v2_14b": "CC-BY-NC-SA-4.0", "flat": "CC-BY-NC-SA-4.0"}
 UNKNOWN_LICENCE = "LicenseRef-of-the-checkpoint"
 
@@ -92,7 +88,9 @@ def manifest_of(layout: str, sizes: LingBotSizes, new: NewWorld) -> Mapping[str,
     """The fields of ``world.json`` but ``files``, as plain data."""
     height, width = new.image.shape[:2]
     rows, columns = height // LATENT_STRIDE, width // LATENT_STRIDE
-    shift, indices = SCHEDULES[layout]
+    indices = STEPS_V1_FAST if layout == "v1_fast" else STEPS
+    # the diffusers port is run with a shift of 5 (vLLM-Omni)
+    shift = 10.0 if sizes.dim >= LARGE_DIM and layout != "diffusers" else 5.0
     checkpoint = Checkpoint.model_validate(
         {
             "family": "lingbot",

@@ -23,6 +23,8 @@ from dreamport.models.lingbot.config import LINGBOT_1_3B, LingBotConfig
 
 HEAD_DIM = 128
 MAX_CONFIG_BYTES = 1 << 20
+MAX_FRAMES = 64
+"""Latent frames of a sink, a chunk or a window that are believed."""
 TELLING = (
     "patch_embedding.weight",
     "patch_embedding_wancamctrl.weight",
@@ -40,14 +42,21 @@ _NAMES_IN_CONFIG = {
     "text_dim": "text_dim",
     "freq_dim": "freq_dim",
 }
+_ATTENDING_IN_CONFIG = {
+    "num_frames_per_block": "chunk_latents",
+    "sink_size": "sink_frames",
+    "sliding_window_num_frames": "window_frames",
+}
+"""What ports write into ``config.json`` about chunks, sink and window (vLLM-Omni's names)."""
 
 
 def read_config(files: CheckpointFiles) -> LingBotConfig:
-    """Sizes of the transformer of ``files``. v1 attends in chunks of 3 behind a sink of 9 latent frames, v2
-    in chunks of 4 behind a sink of 6, both in a window of 18. Raises ``PackError``.
+    """Sizes of the transformer of ``files``. v1, of which the diffusers port is one, attends in chunks of 3
+    behind a sink of 9 latent frames, v2 in chunks of 4 behind a sink of 6, both in a window of 18, unless a
+    ``config.json`` says otherwise. Raises ``PackError``.
     """
     config = config_of(shapes(files.transformer, transformer_name), str(files.transformer[0].parent))
-    if files.layout == "v1_fast":
+    if files.layout in ("v1_fast", "diffusers"):
         config = replace(config, chunk_latents=3, sink_frames=9)
     path = files.config_json
     return config if path is None else _compared(config, path)
@@ -103,6 +112,12 @@ def _compared(config: LingBotConfig, path: Path) -> LingBotConfig:
                 f"{path} says {name} {value} and the weight files beside it have {getattr(config, field)}; "
                 "they do not belong together: download both again"
             )
+    attending: dict[str, Any] = {
+        field: value
+        for name, field in _ATTENDING_IN_CONFIG.items()
+        if isinstance(value := told.get(name), int) and 1 <= value <= MAX_FRAMES
+    }
+    config = replace(config, **attending)
     tokens, eps = told.get("text_len"), told.get("eps")
     if isinstance(tokens, int) and 1 <= tokens <= 4096:
         config = replace(config, text_tokens=tokens)
