@@ -71,8 +71,9 @@ class BlockOffload:
         self._slots = [torch.empty(places[-1].end, dtype=torch.uint8, device=device) for _ in range(count)]
         self._copied: list[Any] = [None] * count
         self._holds: list[int | None] = [None] * count
-        self._host = [self._packed(block, places) for block in self._streamed]
         for index, block in enumerate(self._streamed):
+            # One block after the other: its own tensors are given back before the next is copied.
+            self._host.append(self._packed(block, places))
             slot = self._slots[index % count]
             for (owner, name, _), place in zip(list(_tensors(block)), places, strict=True):
                 _replace(owner, name, place.view(slot))
