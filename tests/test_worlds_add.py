@@ -16,6 +16,9 @@ pytest.importorskip("transformers")
 
 from dreamport.cli.main import build_app  # noqa: E402
 from dreamport.errors import DreamportError, PackError  # noqa: E402
+from dreamport.executors import open_chunk_executor  # noqa: E402
+from dreamport.generator import ChunkGenerator  # noqa: E402
+from dreamport.generator.types import FrameControl  # noqa: E402
 from dreamport.models.lingbot.checkpoint import (  # noqa: E402
     CheckpointFiles,
     find,
@@ -134,3 +137,17 @@ def test_a_checkpoint_with_a_part_of_another_size_makes_no_world(picture: Path, 
     with pytest.raises(PackError, match=r"decoder\.head\.2\.weight is \[4, 8, 3, 3, 3\] and must be"):
         add(folder, picture, tmp_path / "worlds")
     assert not (tmp_path / "worlds").exists()
+
+
+def test_a_checkpoint_of_version_1_plays_in_its_own_chunks(picture: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ftfy")
+    folder = write_random(tmp_path / "fast", LINGBOT_TINY, "v1_fast", 0)
+    pack = open_pack(Path(add(folder, picture, tmp_path / "worlds", "--size", "32x32")["path"]))
+    assert pack.manifest.chunk_frames == 12
+    executor = open_chunk_executor(pack)
+    try:
+        generator = ChunkGenerator(pack, executor, seed=1)
+        # the picture stands for the first frame of the first chunk
+        assert [len(generator.chunk(FrameControl(buttons=1))) for _ in range(3)] == [8, 12, 12]
+    finally:
+        executor.close()
