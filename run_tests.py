@@ -27,7 +27,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 TORCH = "torch==2.13.0"
 """Pinned and installed first: a range lets pip take the newest build with several GB of CUDA beside it."""
-EXTRAS = "train,capture,caption,cluster,tensorrt,dev,engines-dev"
+EXTRAS = "train,lingbot,capture,caption,cluster,tensorrt,dev,engines-dev"
 BUNDLE = ROOT / "backend" / "dreamport" / "web" / "bundle"
 NODE_PROJECTS = (ROOT / "tests" / "browser", ROOT / "tests" / "csharp", BUNDLE)
 SYSTEM_PROGRAMS = {
