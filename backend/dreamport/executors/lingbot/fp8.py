@@ -99,15 +99,16 @@ def fp8_attend(device_type: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         centred = k.float() - k.float().mean(dim=1, keepdim=True)
         (q8, qs), (k8, ks), (v8, vs) = (scaled(x, (1, 3)) for x in (q, centred, v))
         if kernel is None:
-            return attend(*((x.float() * s).to(q.dtype) for x, s in ((q8, qs), (k8, ks), (v8, vs)))).clone()
+            rounded = ((x.float() * s).to(q.dtype) for x, s in ((q8, qs), (k8, ks), (v8, vs)))
+            return attend(*rounded).contiguous()
         scales = {f"{n}_descale": s[:, 0, :, 0] for n, s in (("q", qs), ("k", ks), ("v", vs))}
         made = kernel(q8, k8, v8, **scales)
         out: Tensor = made[0] if isinstance(made, tuple) else made
-        return out.to(q.dtype)
+        return out.to(q.dtype).contiguous()
 
     @attend_fp8.register_fake
     def _(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return torch.empty_like(q)
+        return torch.empty_like(q, memory_format=torch.contiguous_format)
 
     found: Callable[[Tensor, Tensor, Tensor], Tensor] = attend_fp8
     return found
