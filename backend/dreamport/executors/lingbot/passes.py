@@ -34,23 +34,24 @@ class Given(NamedTuple):
 
 
 class Clean(NamedTuple):
-    """The clean latent ``[1, C, F, h, w]``; the keys and values of the pass that it came from; the camera as
-    the passes took it."""
+    """The clean latent ``[1, C, F, h, w]``; the camera as the passes took it; keys and values of the last
+    pass where they are remembered, else nothing."""
 
     latent: Tensor
-    k: Tensor
-    v: Tensor
     camera: tuple[Tensor, ...]
+    keys: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
 class Passes:
-    """``run``: the transformer, compiled or not; ``sigmas``: noise level of each step."""
+    """``run``: the transformer, compiled or not; ``sigmas``: noise level of each step; ``merged``: the last
+    step's keys and values are remembered, not those of a pass of their own."""
 
     transformer: LingBotTransformer
     run: Run
     sigmas: tuple[float, ...]
     camera_once: bool = False
+    merged: bool = False
 
     def denoise(self, given: Given) -> Clean:
         """From noise to the clean chunk."""
@@ -63,10 +64,12 @@ class Passes:
             clean = denoised(noisy, out.velocity, sigma)
             if step + 1 < len(self.sigmas):
                 noisy = add_noise(clean, given.noise[step + 1 : step + 2], self.sigmas[step + 1])
-        return Clean(clean, out.k, out.v, camera)
+        return Clean(clean, camera, (out.k, out.v) if self.merged else ())
 
-    def remember(self, given: Given, clean: Clean) -> tuple[Tensor, Tensor]:
+    def remember(self, given: Given, clean: Clean) -> tuple[Tensor, ...]:
         """Keys and values of the clean chunk."""
+        if self.merged:
+            return clean.keys
         out = self._pass(clean.latent, 0.0, given, clean.camera)
         return out.k, out.v
 
@@ -79,65 +82,73 @@ class Passes:
 
 class RecordedPasses:
     """:class:`Passes` of one session, recorded. Prompt and history must be given in the same memory every
-    time.
+    time. All recordings share the memory that they read and write: keys and values of a chunk of 14B are
+    5 GB.
     """
 
     def __init__(self, passes: Passes, device: torch.device) -> None:
         self._passes, self._device = passes, device
-        self._denoise: dict[int, tuple[Given, Clean, Callable[[], None]]] = {}
-        self._remember: dict[int, tuple[tuple[Tensor, ...], Callable[[], None]]] = {}
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        self._given: tuple[Tensor, ...] | None = None
+        self._made: dict[str, tuple[Tensor, ...]] = {}
+        self._replays: dict[tuple[str, int], Callable[[], None]] = {}
 
     def denoise(self, given: Given) -> Clean:
         """See ``Passes.denoise``; what it gives holds until it is called again."""
-        length = given.history.k.shape[2]
-        if length not in self._denoise:
-            kept = given._replace(
-                noise=given.noise.clone(), shown=given.shown.clone(), camera=given.camera.clone()
-            )
+        if self._given is None:
+            self._given = tuple(tensor.clone() for tensor in given[:3])
+        for kept, new in zip(self._given, given[:3], strict=True):
+            kept.copy_(new)
+        noise, shown, camera = self._given
+        here = given._replace(noise=noise, shown=shown, camera=camera)
 
-            def work() -> tuple[Tensor, ...]:
-                clean = self._passes.denoise(kept)
-                return clean.latent, clean.k, clean.v, *clean.camera
+        def work() -> tuple[Tensor, ...]:
+            clean = self._passes.denoise(here)
+            return clean.latent, *clean.keys, *clean.camera
 
-            made, replay = self._recorded(work)
-            self._denoise[length] = kept, Clean(made[0], made[1], made[2], made[3:]), replay
-        kept, clean, replay = self._denoise[length]
-        for name in ("noise", "shown", "camera"):
-            getattr(kept, name).copy_(getattr(given, name))
-        replay()
-        return clean
+        latent, *rest = self._run("denoise", given, work)
+        keys = 2 if self._passes.merged else 0
+        return Clean(latent, tuple(rest[keys:]), tuple(rest[:keys]))
 
-    def remember(self, given: Given, clean: Clean) -> tuple[Tensor, Tensor]:
+    def remember(self, given: Given, clean: Clean) -> tuple[Tensor, ...]:
         """See ``Passes.remember``; ``clean``: what :meth:`denoise` has just given."""
-        length = given.history.k.shape[2]
-        if length not in self._remember:
-            kept = self._denoise[length][0]
-            self._remember[length] = self._recorded(lambda: self._passes.remember(kept, clean))
-        (k, v), replay = self._remember[length]
-        replay()
-        return k, v
+        if self._passes.merged or self._given is None:
+            return clean.keys
+        noise, shown, camera = self._given
+        here = given._replace(noise=noise, shown=shown, camera=camera)
+        return self._run("remember", given, lambda: self._passes.remember(here, clean))
 
-    def _recorded(
-        self, work: Callable[[], Sequence[Tensor]]
-    ) -> tuple[tuple[Tensor, ...], Callable[[], None]]:
-        """What ``work`` gives, and what computes it anew in the same memory."""
+    def _run(self, what: str, given: Given, work: Callable[[], Sequence[Tensor]]) -> tuple[Tensor, ...]:
+        """What ``work`` gives, by the recording for this length of history."""
+        key = what, given.history.k.shape[2]
+        if key not in self._replays:
+            self._replays[key] = self._recorded(what, work)
+        self._replays[key]()
+        return self._made[what]
+
+    def _recorded(self, what: str, work: Callable[[], Sequence[Tensor]]) -> Callable[[], None]:
+        """What computes ``work`` into the memory of ``what``."""
+
+        def again() -> None:
+            for kept, new in zip(self._made[what], work(), strict=True):
+                kept.copy_(new)
+
+        def first() -> None:
+            made = work()
+            if what not in self._made:
+                self._made[what] = tuple(tensor.clone() for tensor in made)
+
         if self._device.type != "cuda":
-            made = tuple(tensor.clone() for tensor in work())
-
-            def again() -> None:
-                for kept, new in zip(made, work(), strict=True):
-                    kept.copy_(new)
-
-            return made, again
+            first()
+            return again
         side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(side):
             for _ in range(WARM_UPS):  # compiles, chooses kernels, allocates workspaces
-                work()
+                first()
         torch.cuda.current_stream(self._device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         # another thread may encode a picture for its own session meanwhile
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            made = tuple(work())
-        return made, graph.replay
+            again()
+        return graph.replay

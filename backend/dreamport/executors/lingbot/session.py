@@ -90,8 +90,7 @@ class LingBotSession:
             at_once=options.codec_latents,
             step=models.decode_step,
         )
-        self._merged = options.merged_cache
-        passes = Passes(transformer, models.run, shown.sigmas, options.camera_once)
+        passes = Passes(transformer, models.run, shown.sigmas, options.camera_once, options.merged_cache)
         self._passes = RecordedPasses(passes, device) if options.cuda_graphs else passes
         self._decodes_on = decoding_device(options, device)
         beside = options.decode_stream and device.type == "cuda" and self._decodes_on == device
@@ -153,8 +152,7 @@ class LingBotSession:
         with self._beside(), self._watch.part("decode"):
             frames = pictures(self._decode.push(clean.latent.to(self._decodes_on, non_blocking=True)))
         with self._watch.part("cache"):
-            k, v = (clean.k, clean.v) if self._merged else self._passes.remember(given, clean)
-            cache.append(k, v)
+            cache.append(*self._passes.remember(given, clean))
         self._pose = seen[0][-1].clone()
         with self._beside(joined=True):
             made: UInt8 = frames.cpu().numpy()
