@@ -56,7 +56,6 @@ ROWS: dict[str, dict[str, Any]] = {
     "plain": {},
     "+ camera computed once a chunk": {"camera_once": True},
     "+ keys rotated once a chunk": {"rotate_once": True},
-    "+ cuDNN's attention": {"attention": "cudnn"},
     "+ one compiled block": {"compile": "blocks"},
     "+ each pass one graph": {"compile": "whole"},
     "+ passes recorded": {"cuda_graphs": True},
