@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,16 @@ SYSTEM_PROGRAMS = {
     "/usr/libexec/at-spi-bus-launcher": "at-spi2-core python3-gi gir1.2-gtk-3.0",
 }
 """Programs that tests use (any of the names), and the Debian packages that bring them."""
+CALCULATIONS = tuple(
+    f"tests/test_{name}*.py"
+    for name in (
+        *("bake", "caption", "data", "episodes", "evaluate", "fit", "from_recording", "import", "models"),
+        *("bench_executors", "bench_gpu", "lingbot", "objectives", "poseless", "prompts_training", "stages"),
+        *("tensorrt", "training_config", "training_loop", "training_parallel", "training_plan", "views"),
+        *("vizdoom", "world_pack", "worlds_add"),
+    )
+)
+"""Tests in which nothing has to be on time: they run beside the others, and give way to them."""
 REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
 
 
@@ -161,6 +172,27 @@ def check_sources() -> None:
         run("contract", [npm(), "exec", "--", "buf", "lint", ROOT / "proto"], BUNDLE)
 
 
+def test_everything() -> int:
+    """Every test, in two processes: calculations behind those that play, serve and record. The exit code."""
+    nice: list[str | Path] = ["nice", "-n", "10"] if shutil.which("nice") else []
+    calculations = sorted(path for pattern in CALCULATIONS for path in ROOT.glob(pattern))
+    others = [f"--ignore-glob={pattern}" for pattern in CALCULATIONS]
+    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-q"]
+    own_cache = ["-o", "cache_dir=.pytest_cache_calculations"]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        beside = subprocess.Popen(
+            [*nice, *pytest, *own_cache, *calculations],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        code = subprocess.run([*pytest, *others], check=False).returncode
+        calculated = beside.wait()
+        said.seek(0)
+        print(f"\n== calculations\n{said.read()}", flush=True)
+    return code or calculated
+
+
 def main(arguments: Sequence[str]) -> None:
     """Install, check, test."""
     if sys.version_info < (3, 11):  # noqa: UP036  (whoever has only an older Python meets this line first)
@@ -170,7 +202,9 @@ def main(arguments: Sequence[str]) -> None:
     side_by_side(install_python_packages, install_node_packages, build_native_core)
     side_by_side(check_types, check_sources)
     # Nothing is printed after pytest's closing line.
-    raise SystemExit(subprocess.run([PYTHON, "-m", "pytest", *(arguments or ["-q"])], check=False).returncode)
+    if arguments:
+        raise SystemExit(subprocess.run([PYTHON, "-m", "pytest", *arguments], check=False).returncode)
+    raise SystemExit(test_everything())
 
 
 if __name__ == "__main__":
