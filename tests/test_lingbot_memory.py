@@ -165,7 +165,7 @@ def test_too_little_memory_is_refused_with_what_takes_it_and_what_would_fit() ->
 def test_the_first_way_that_fits_is_taken_and_told(free_gb: int, chosen: str, told: str | None) -> None:
     free = free_gb * 10**9
     options, reason = options_that_fit(
-        None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "cuda:0", one_memory=False
+        None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "cuda:0", main_free_bytes=int(1e12)
     )
     assert options == WAYS[chosen]
     assert (reason is None) == (told is None)
@@ -176,17 +176,29 @@ def test_the_first_way_that_fits_is_taken_and_told(free_gb: int, chosen: str, to
 def test_options_that_are_asked_for_are_taken_or_refused() -> None:
     given = PLANS["bf16"], USUAL, int(60e9), "cuda:0"
     with pytest.raises(ExecutorError, match="this fits: int8"):
-        options_that_fit(LingBotOptions(), LINGBOT_14B, *given, one_memory=False)
+        options_that_fit(LingBotOptions(), LINGBOT_14B, *given, main_free_bytes=int(1e12))
     with pytest.raises(ExecutorError, match="smaller frame"):
-        options_that_fit(None, LINGBOT_14B, PLANS["bf16"], USUAL, int(8e9), "cuda:0", one_memory=False)
+        options_that_fit(
+            None, LINGBOT_14B, PLANS["bf16"], USUAL, int(8e9), "cuda:0", main_free_bytes=int(1e12)
+        )
+
+
+def test_what_waits_in_main_memory_must_fit_there() -> None:
+    given = PLANS["bf16"], USUAL, int(32e9), "cuda:0"
+    with pytest.raises(ExecutorError, match="this fits: offload"):
+        options_that_fit(None, LINGBOT_14B, *given, main_free_bytes=int(20e9))
+    with pytest.raises(ExecutorError, match=r"keep \d+\.\d GB in main memory and 20\.0 GB are free"):
+        options_that_fit(WAYS["offload"], LINGBOT_14B, *given, main_free_bytes=int(20e9))
 
 
 def test_on_a_processor_what_waits_in_main_memory_counts_too() -> None:
     free = int(estimate(LINGBOT_14B, PLANS["offload"], USUAL).device_bytes * 1.1)
-    taken, _ = options_that_fit(None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "cuda:0", one_memory=False)
+    taken, _ = options_that_fit(
+        None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "cuda:0", main_free_bytes=int(1e12)
+    )
     assert taken == WAYS["offload"]
     with pytest.raises(ExecutorError):
-        options_that_fit(None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "CPU", one_memory=True)
+        options_that_fit(None, LINGBOT_14B, PLANS["bf16"], USUAL, free, "CPU", main_free_bytes=None)
 
 
 @pytest.fixture(scope="module")

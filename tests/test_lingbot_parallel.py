@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="LingBot-World needs torch")
 
 from dreamport.errors import ExecutorError  # noqa: E402
+from dreamport.executors.lingbot.following import FAILED, Channel, Command, Together  # noqa: E402
 from dreamport.executors.lingbot.parallel import Place, own_device, place_of, require_shares  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_1_3B, LINGBOT_14B  # noqa: E402
 from dreamport_tools.bench.tiny_world import write_tiny_world  # noqa: E402
@@ -69,6 +70,29 @@ def test_a_number_of_processes_that_cannot_share_evenly_is_refused_with_those_th
     require_shares(LINGBOT_1_3B, 1508, 4)
     with pytest.raises(ExecutorError, match=r"8 processes cannot share 12 heads .* --nproc-per-node 1, 2, 4"):
         require_shares(LINGBOT_1_3B, 1508, 8)
+
+
+def test_a_first_process_that_fails_in_the_middle_of_work_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nobody(Channel):
+        def __init__(self) -> None:
+            self.rank, self.size = 0, 2
+
+        def tell(self, command: Command) -> None:
+            pass
+
+        def answer(self, error: Exception | None) -> list[str]:
+            raise AssertionError("the others are in the middle of work and hear nothing")
+
+    def end(code: int) -> NoReturn:
+        raise SystemExit(code)
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError("no memory left")
+
+    monkeypatch.setattr(os, "_exit", end)
+    with pytest.raises(SystemExit) as ended:
+        Together(Nobody()).do(Command("chunk", 1), fail)
+    assert ended.value.code == FAILED
 
 
 def test_without_torchrun_a_process_is_alone() -> None:

@@ -164,6 +164,8 @@ def rewritten(pack: WorldPack, path: str) -> WorldPack:
     [
         ("/etc/passwd", "bytes and had"),
         ("/dev/zero", "is missing"),
+        ("//server/share/model.safetensors", "on another machine"),
+        ("\\\\server\\share\\model.safetensors", "absolute path|on another machine"),
         ("checkpoint/model.safetensors", "no absolute path"),
         ("../../secret.pth", "no absolute path"),
     ],

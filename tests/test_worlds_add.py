@@ -29,6 +29,7 @@ from dreamport.models.lingbot.checkpoint import (  # noqa: E402
 from dreamport.models.lingbot.checkpoint.random_files import write_random  # noqa: E402
 from dreamport.models.lingbot.config import LINGBOT_TINY, LingBotConfig  # noqa: E402
 from dreamport.worlds import open_pack  # noqa: E402
+from dreamport.worlds.picture import picture_of  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,14 @@ def test_the_picture_is_cut_to_its_middle(checkpoint: Path, picture: Path, tmp_p
     assert image.shape == (64, 64, 3)
     assert image[32, 16].tolist() == [255, 0, 0] and image[32, 48].tolist() == [0, 0, 255]
     assert not (image[:, 8:56, 1] > 200).any()
+
+
+def test_what_is_transparent_in_the_picture_is_black(tmp_path: Path) -> None:
+    pixels = np.full((64, 64, 4), 255, np.uint8)
+    pixels[:, :32, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "picture.png")
+    taken = picture_of(tmp_path / "picture.png", 64, 64)
+    assert not taken[:, :32].any() and (taken[:, 32:] == 255).all()
 
 
 def test_name_shift_and_size_are_the_player_s(checkpoint: Path, picture: Path, tmp_path: Path) -> None:

@@ -215,21 +215,24 @@ def speed_class(fps: float) -> str:
     return f"slower than real time (about {fps:.1f} fps of {FRAME_RATE:.0f})"
 
 
-def chunk_flops(sizes: LingBotSizes, frame: tuple[int, int]) -> float:
+def chunk_flops(
+    sizes: LingBotSizes, frame: tuple[int, int], passes: int = PASSES, camera_once: bool = False
+) -> float:
     """Floating-point operations of the transformer for one chunk when the window is full, two for a product
-    and a sum.
+    and a sum. ``camera_once``: the camera's part of each block is computed once for all ``passes``.
     """
     width, height = frame
     cell = LATENT_STRIDE * LATENT_STRIDE * sizes.patch[1] * sizes.patch[2]
     per_frame = width * height // cell
     tokens = sizes.chunk_latents * per_frame
     dim = sizes.dim
-    # per block: q, k, v, o; q, o of the text's attention; four of the camera; the feed-forward network
-    linear = 2 * tokens * sizes.layers * (dim * dim * (4 + 2 + 4) + 2 * dim * sizes.ffn)
+    # per block: q, k, v, o; q, o of the text's attention; the feed-forward network
+    linear = 2 * tokens * sizes.layers * (dim * dim * (4 + 2) + 2 * dim * sizes.ffn)
+    camera = 2 * tokens * sizes.layers * dim * dim * 4
     seen = sizes.window_frames * per_frame + sizes.text_tokens
     attention = 4 * tokens * seen * dim * sizes.layers
     ends = 2 * tokens * dim * prod(sizes.patch) * (sizes.in_channels + sizes.out_channels)
-    return float(PASSES * (linear + attention + ends))
+    return float(passes * (linear + attention + ends) + (1 if camera_once else passes) * camera)
 
 
 def lingbot_fits(

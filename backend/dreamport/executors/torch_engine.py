@@ -35,6 +35,8 @@ class TorchEngine:
         self._where = where
         self._device = torch.device(device)
         self._context, self.kernels = execution_context(library, self._engine)
+        if self._context is None:
+            raise ExecutorError(f"{where}: the GPU has no memory left for it; close other programs")
         self._inputs: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
         self._outputs: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
         for i in range(self._engine.num_io_tensors):

@@ -31,7 +31,7 @@ class Recorded:
             for _ in range(WARM_RUNS):
                 module(**self._inputs)
         torch.cuda.current_stream().wait_stream(stream)
-        with torch.cuda.graph(self._graph, stream=stream):
+        with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
             self._outputs = dict(module(**self._inputs))
 
     def __call__(self, **inputs: Tensor) -> Mapping[str, Tensor]:

@@ -26,8 +26,10 @@ def picture_of(path: Path, width: int, height: int) -> NDArray[np.uint8]:
                 raise PackError(
                     f"{path} has more than {MAX_PIXELS // 10**6} million pixels; give a smaller picture"
                 )
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+            upright = ImageOps.exif_transpose(opened).convert("RGBA")
+            black = Image.new("RGBA", upright.size, (0, 0, 0, 255))
+            shown = Image.alpha_composite(black, upright).convert("RGB")
+            fitted = ImageOps.fit(shown, (width, height), Image.Resampling.LANCZOS)
     except FileNotFoundError:
         raise PackError(f"there is no picture at {path}; check --image") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):

@@ -13,6 +13,7 @@ import hashlib
 import json
 import stat
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def _pth_listing(path: Path) -> bytes:
                     if info.file_size > MAX_HEADER_BYTES:
                         break
                     return archive.read(info)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError):
         raise PackError(damaged) from None
     raise PackError(damaged)
 
@@ -163,6 +164,11 @@ def check_weights(record: WeightRecord, world: str) -> Weights:
             path = Path(file.path)
             if not path.is_absolute():
                 raise PackError(f"world {world}: {file.path[:200]!r} is no absolute path; {ADD_AGAIN}")
+            if file.path.startswith(("//", "\\\\")):  # only looking would sign in at somebody's server
+                raise PackError(
+                    f"world {world}: {file.path[:200]!r} is on another machine; copy the files here, or give "
+                    f"their share a drive letter, then {ADD_AGAIN}"
+                )
             if not path.is_file():
                 raise PackError(f"world {world}: weight file {path} is missing; {ADD_AGAIN}")
             size = path.stat().st_size

@@ -78,7 +78,7 @@ class LingBotExecutor:
             (frame.width, frame.height),
             _free_bytes(device),
             self.device,
-            one_memory=device.type == "cpu",
+            main_free_bytes=psutil.virtual_memory().available if device.type == "cuda" else None,
         )
         if self.fallback_reason is not None:
             _log.warning("%s", self.fallback_reason)

@@ -46,6 +46,8 @@ SHARED_BY_HEADS = ("k", "v")
 """Arrays of a session's state of which every process has its own heads."""
 ANSWER_BYTES = 512
 END = "end"
+FAILED = 70
+"""Exit code of a first process that failed in the middle of work."""
 TOLD = (DreamportError, ArraysError)
 """Errors after which all go on; any other ends its process, and torchrun then ends all of them."""
 
@@ -217,6 +219,10 @@ class Together:
         except TOLD as error:
             self.channel.answer(error)
             raise
+        except Exception:
+            # The others may be in the middle of the same work and would wait for ever.
+            _log.critical("%s failed; all processes end, start torchrun again", command.call, exc_info=True)
+            os._exit(FAILED)
         try:
             answers = self.channel.answer(None)
         except RuntimeError as error:

@@ -207,31 +207,41 @@ def options_that_fit(
     frame: tuple[int, int],
     free_bytes: int,
     device: str,
-    one_memory: bool,
+    main_free_bytes: int | None,
 ) -> tuple[LingBotOptions, str | None]:
     """The options to play with, and why they are not the plain ones. ``asked``: take these or refuse;
     ``None``: the first of ``WAYS`` that ``free_bytes`` of ``device`` hold. ``like``: decoder, processes and
-    element size; ``one_memory``: the device's memory is the main memory. Raises ``ExecutorError`` as
-    :func:`require_memory` does.
+    element size; ``main_free_bytes``: of the main memory, ``None`` where the device has no other. Raises
+    ``ExecutorError`` as :func:`require_memory` does.
     """
 
     def planned(options: LingBotOptions) -> MemoryPlan:
         return plan_of(options, like.decoder, like.element_bytes, like.processes)
 
-    def needed_by(options: LingBotOptions) -> int:
+    def needed_by(options: LingBotOptions) -> tuple[int, int]:
         counted = estimate(sizes, planned(options), frame)
-        return counted.device_bytes + (counted.host_bytes if one_memory else 0)
+        if main_free_bytes is None:
+            return counted.device_bytes + counted.host_bytes, 0
+        return counted.device_bytes, counted.host_bytes
 
     plain = LingBotOptions() if asked is None else asked
     if asked is None:
-        wanted = needed_by(plain)
+        wanted, _ = needed_by(plain)
         for name, options in WAYS.items():
-            if needed_by(options) <= free_bytes:
+            on_device, beside = needed_by(options)
+            if on_device <= free_bytes and beside <= (main_free_bytes or 0):
                 return options, None if options == plain else (
                     f"plain bf16 needs {wanted / GIGABYTE:.1f} GB of {device} and "
                     f"{free_bytes / GIGABYTE:.1f} GB are free: {_TOLD[name]}"
                 )
     require_memory(sizes, planned(plain), frame, free_bytes, device)
+    beside = needed_by(plain)[1]
+    if main_free_bytes is not None and beside > main_free_bytes:
+        raise ExecutorError(
+            f"these options keep {beside / GIGABYTE:.1f} GB in main memory and "
+            f"{main_free_bytes / GIGABYTE:.1f} GB are free; close other programs, or take options that keep "
+            "more on the card"
+        )
     return plain, None
 
 

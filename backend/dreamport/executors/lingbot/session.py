@@ -1,7 +1,7 @@
 """One player's LingBot-World: from a picture, words and poses to frames, chunk by chunk, on one device.
 
-The order of a chunk: camera, denoising passes, decoding, the pass that remembers the clean chunk. Nothing
-waits for the device before the frames are taken from it.
+The order of a chunk: camera, denoising passes, decoding, the pass that remembers the clean chunk. Once the
+camera and the noise are on the device, nothing waits for it before the frames are taken from it.
 """
 
 from __future__ import annotations
@@ -150,7 +150,10 @@ class LingBotSession:
         with self._watch.part("denoise"):
             clean = self._passes.denoise(given)
         with self._beside(), self._watch.part("decode"):
-            frames = pictures(self._decode.push(clean.latent.to(self._decodes_on, non_blocking=True)))
+            there = self._decodes_on
+            # To main memory it is waited for: a processor reads at once what it is given.
+            latent = clean.latent.to(there, non_blocking=there.type == "cuda")
+            frames = pictures(self._decode.push(latent))
         with self._watch.part("cache"):
             cache.append(*self._passes.remember(given, clean))
         self._pose = seen[0][-1].clone()

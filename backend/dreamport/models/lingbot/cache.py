@@ -16,6 +16,9 @@ from torch import Tensor
 from dreamport.models.lingbot.config import LingBotConfig
 from dreamport.models.lingbot.rope import angles, places, rotate
 
+MAX_FRAMES = 1 << 40
+"""A session's latent frames: more than anybody will see, few enough to count with."""
+
 
 class History(NamedTuple):
     """What a chunk sees besides itself.
@@ -94,7 +97,7 @@ class KVCache:
         missing = {"k", "v", "frames"} - state.keys()
         if missing:
             raise ValueError(f"the cache's state lacks {', '.join(sorted(missing))}")
-        if state["frames"].numel() != 1 or (frames := int(state["frames"])) < 0:
+        if state["frames"].numel() != 1 or not 0 <= (frames := int(state["frames"])) <= MAX_FRAMES:
             raise ValueError("the cache's state has no number of frames of 0 or more")
         end = min(frames, self.config.history_frames) * self.tokens
         for name, own in (("k", self.k), ("v", self.v)):

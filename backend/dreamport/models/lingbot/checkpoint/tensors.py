@@ -105,7 +105,9 @@ def _pth(path: Path) -> dict[str, Tensor]:
     for name in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
         raise PackError(f"{path} holds something besides named tensors; it is no model's weights")
     return content
 
