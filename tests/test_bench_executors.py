@@ -80,3 +80,47 @@ def test_the_benchmark_of_decoders_runs_scaled_down_on_a_cpu(
         assert kept == row
         assert "NVIDIA" in other["problem"]
         assert "| taehv: tensorrt, f16 | cannot run:" in capsys.readouterr().out
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl+C."""
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "left"),
+    [("decoders", "taehv", "wan21: torch eager, bf16"), ("executors", "tensorrt", "openvino, CPU")],
+)
+def test_a_run_that_is_stopped_loses_no_row_of_before(
+    name: str, first: str, left: str, tiny_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "decoders":
+        requires.package("torch", extra="train")
+    benchmark = runpy.run_path(str(SCRIPT.with_name(f"{name}.py")))
+    result, main = benchmark["Result"], benchmark["main"]
+    out = tmp_path / "rows.json"
+    arguments = ["--json", str(out)]
+    arguments += ["--device", "cpu", "--tiny"] if name == "decoders" else ["--world", str(tiny_pack)]
+    measured: list[str] = []
+
+    def measure_row(*given: Any) -> Any:
+        row = next(one for one in map(str_of, given) if one in known)
+        measured.append(row)
+        if len(measured) > len(before) + 1:
+            raise Stopped
+        times = {"p50": 1.0, "p95": 1.0, "p99": 1.0}
+        if name == "decoders":
+            return result(row, chunk_ms=times)
+        return result(row, frame_ms=times, cold_start_s=1.0, warm_start_s=1.0)
+
+    def str_of(row: Any) -> str:
+        return str(getattr(row, "name", row))
+
+    known = [str_of(row) for row in benchmark["ROWS"]]
+    before = [row for row in known if first in row]
+    monkeypatch.setitem(main.__globals__, "measure_row", measure_row)
+    main([*arguments, "--only", first])
+    with pytest.raises(Stopped):
+        main(arguments)
+    assert measured[: len(before) + 1] == [*before, left]
+    kept = [row["row"] for row in json.loads(out.read_text())["rows"]]
+    assert kept == [left, *before], "all of them, in the table's order"

@@ -44,8 +44,71 @@ def test_a_row_is_measured_part_by_part(row: str, script: dict[str, Any]) -> Non
     assert result.tflops > 0 and result.start_s["first"] > 0
 
 
+def test_what_is_computed_once_a_chunk_is_counted_once(script: dict[str, Any]) -> None:
+    for size, saved in (("1.3b", 0.0555), ("14b", 0.1221)):
+        config, _, frame = script["SIZES"][size]
+        plain, once, merged = (
+            script["flops_of"](config, script["settings_of"](row, "cuda")[0], frame)
+            for row in ("plain", "+ camera computed once a chunk", "+ last pass fills the cache")
+        )
+        camera = 2 * 4 * 1508 * config.layers * 4 * config.dim**2
+        assert once == plain - 4 * camera and once / plain == pytest.approx(1 - saved, abs=1e-4)
+        assert merged == pytest.approx(0.8 * (plain - 5 * camera) + camera)
+
+
+class StubDevice:
+    """A clock and a device that is still filling the cache when a chunk's frames are there."""
+
+    now, behind = 0.0, 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    time = perf_counter
+
+    def finish(self, device: Any = None) -> None:
+        self.now, self.behind = self.now + self.behind, 0.0
+
+
+def test_what_runs_on_behind_the_frames_is_measured_too(
+    script: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = StubDevice()
+
+    class StubWalk:
+        config, width, height = script["SIZES"]["tiny"][0], 64, 64
+
+        def __init__(self, *_: Any) -> None:
+            self.session = self
+
+        @property
+        def timings(self) -> dict[str, float]:
+            known = {"denoise": 3000.0, "decode": 1000.0}
+            return known if stub.behind else known | {"cache": 2000.0}
+
+        def noise(self) -> float:
+            stub.now += 100.0  # slow, and not to be timed
+            return 0.0
+
+        def chunk(self, _: float) -> float:
+            began = stub.now
+            stub.finish()
+            stub.now, stub.behind = stub.now + 4.0, 2.0
+            return stub.now - began
+
+    for name, value in (("Walk", StubWalk), ("time", stub), ("finish", stub.finish)):
+        monkeypatch.setitem(script["measure_here"].__globals__, name, value)
+    result = script["measure_here"]("tiny", "plain", torch.device("cpu"), 4, 0.0)
+    assert result.parts_ms == {"denoise": 3000.0, "cache": 2000.0, "decode": 1000.0}
+    frames = 4 * StubWalk.config.chunk_latents
+    assert result.fps == round(frames / 6.0, 2)
+
+
 def test_rows_that_are_there_are_kept_and_told(
-    script: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    script: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "results" / "lingbot.json"
     arguments = ["--size", "tiny", "--device", "cpu", "--chunks", "2", "--json", str(out)]
@@ -59,7 +122,7 @@ def test_rows_that_are_there_are_kept_and_told(
         measured.append(name)
         return row if name == "plain" else script["Result"](name, problem="stopped here")
 
-    script["main"].__globals__["measure_row"] = measure_row
+    monkeypatch.setitem(script["main"].__globals__, "measure_row", measure_row)
     script["main"]([*arguments, "--only", "plain"])
     script["main"]([*arguments, "--only", "8-bit"])
     assert measured == ["plain", "8-bit weights", "8-bit weights, blocks streamed"]

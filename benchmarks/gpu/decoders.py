@@ -3,8 +3,10 @@ size.
 
 python benchmarks/gpu/decoders.py --json benchmarks/results/gpu-decoders.json
 
-Weights are random: speed does not depend on them. Every row runs in a process of its own and is written as
-soon as it is measured; rows that are there are kept, so the same command goes on where it was stopped.
+Weights are random: speed does not depend on them. ``wan21`` upsamples by sub-pixel convolutions, as the
+executor plays it with ``decode_half``; every row hands its past to the next chunk uncopied. Every row runs in
+a process of its own and is written as soon as it is measured; rows that are there are kept, so the same
+command goes on where it was stopped.
 ``--device cpu --tiny`` tries the script without a GPU, where the row of TensorRT says why it cannot run.
 """
 
@@ -30,7 +32,7 @@ from dreamport.executors.gpu import this_gpu
 from dreamport.executors.measuring import circumstances
 from dreamport.models.lingbot.export_decoder import decoder_graph, decoder_inputs
 from dreamport.models.lingbot.tiny_vae import TAEW21_TINY, TinyDecoder
-from dreamport.models.lingbot.vae import WAN21_TINY, WanVAE, channels_last
+from dreamport.models.lingbot.vae import WAN21_TINY, WanVAE, channels_last, subpixel
 
 LATENTS = 4
 FRAMES_A_LATENT = 4
@@ -46,7 +48,10 @@ Chunk = Callable[[], Any]
 
 @dataclass
 class Result:
-    """One row. ``chunk_ms``: p50, p95 and p99 of 16 frames; ``start_s``: until the first chunk was there."""
+    """One row. ``chunk_ms``: p50, p95 and p99 of 16 frames; ``start_s``: until the first chunk was there.
+    ``gpu_memory_mb``: what the card's driver gave away between the start and the last chunk, to torch and to
+    TensorRT alike (``cudaMemGetInfo``), so nothing else may run on the card.
+    """
 
     row: str
     device: str = ""
@@ -61,14 +66,14 @@ def make_decoder(name: str, tiny: bool) -> WanVAE | TinyDecoder:
     """The decoder with random weights. The VAE's encoder is there, too, and is not run."""
     torch.manual_seed(0)
     if name == "wan21":
-        return WanVAE(WAN21_TINY) if tiny else WanVAE()
+        return subpixel(WanVAE(WAN21_TINY) if tiny else WanVAE())
     return TinyDecoder(TAEW21_TINY) if tiny else TinyDecoder()
 
 
 def torch_chunk(
     decoder: WanVAE | TinyDecoder, device: str, dtype: torch.dtype, compiled: bool, tiny: bool
 ) -> Chunk:
-    """A function that decodes one chunk and takes its past along."""
+    """A function that decodes one chunk and takes its past along, which each step makes anew."""
     module: nn.Module = channels_last(decoder.to(device, dtype).eval())
     assert isinstance(module, WanVAE | TinyDecoder)  # the same object, in types
     step = (
@@ -80,8 +85,7 @@ def torch_chunk(
     def chunk() -> Tensor:
         nonlocal past
         with torch.inference_mode():
-            video, after = step(latent, past, False)
-            past = tuple(tensor.clone() for tensor in after)
+            video, past = step(latent, past, False)
         return video
 
     return chunk
@@ -124,6 +128,7 @@ def measure_here(row: str, device: str, tiny: bool, chunks: int) -> Result:
             raise ExecutorError(
                 "torch sees no NVIDIA GPU; run it on a machine with one, or with --device cpu"
             )
+        unloaded = used_bytes(device)
         decoder = make_decoder(name, tiny)
         if runtime.startswith("tensorrt"):
             chunk = tensorrt_chunk(decoder, tiny)
@@ -136,7 +141,11 @@ def measure_here(row: str, device: str, tiny: bool, chunks: int) -> Result:
         start_s = time.perf_counter() - began
         for _ in range(WARM_CHUNKS):
             timed(chunk, device)
+        if device == "cuda":
+            torch.cuda.empty_cache()  # what only compiling and choosing kernels needed
+        timed(chunk, device)
         times = [timed(chunk, device) for _ in range(chunks)]
+        used = used_bytes(device) - unloaded
     except DreamportError as error:
         return Result(row, problem=str(error))
     cuts = quantiles(times, n=100, method="inclusive")
@@ -148,8 +157,16 @@ def measure_here(row: str, device: str, tiny: bool, chunks: int) -> Result:
         spread,
         round(1000 * LATENTS * FRAMES_A_LATENT / spread["p50"], 1),
         round(start_s, 2),
-        round(torch.cuda.max_memory_allocated() / 1e6, 1) if on_gpu else None,
+        round(used / 1e6, 1) if on_gpu else None,
     )
+
+
+def used_bytes(device: str) -> int:
+    """Memory of the card that is in use, as its driver tells; 0 of a processor."""
+    if device != "cuda":
+        return 0
+    free, total = torch.cuda.mem_get_info()
+    return total - free
 
 
 def timed(chunk: Chunk, device: str) -> float:
@@ -205,13 +222,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(asdict(measure_here(given.row, given.device, given.tiny, given.chunks))))
         return
     settings = {"device": given.device, "tiny": given.tiny, "chunks": given.chunks}
-    before = kept_rows(given.out, settings)
-    results: list[Result] = []
+    found = kept_rows(given.out, settings)
+    results = [found[name] for name in ROWS if name in found]
     for row in ROWS:
-        if row not in before and given.only not in row:
+        if row in found or given.only not in row:
             continue
         print(f"{row} ...", file=sys.stderr, flush=True)
-        results.append(before.get(row) or measure_row(row, given.device, given.tiny, given.chunks))
+        found[row] = measure_row(row, given.device, given.tiny, given.chunks)
+        # all rows that there are, so that nothing measured before is lost when this is stopped
+        results = [found[name] for name in ROWS if name in found]
         if given.out is not None:
             document = {
                 "benchmark": "decoders",

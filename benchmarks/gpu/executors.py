@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--world", default="default", help="name in the catalogue, or a path")
     parser.add_argument("--frames", type=int, default=100, help="frames that are timed, 2 or more")
     parser.add_argument("--json", type=Path, dest="out", help="file of the results; rows in it are kept")
-    parser.add_argument("--only", help="rows whose name contains this")
+    parser.add_argument("--only", default="", help="rows whose name contains this")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.frames < 2:
@@ -231,15 +231,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         row = next(row for row in ROWS if row.name == given.row)
         print(json.dumps(asdict(measure_here(pack, row, given.frames))))
         return
-    before = kept_rows(given.out, pack.digest)
-    results: list[Result] = []
+    found = kept_rows(given.out, pack.digest)
+    results = [found[row.name] for row in ROWS if row.name in found]
     for row in ROWS:
-        if given.only and given.only not in row.name:
-            if row.name in before:
-                results.append(before[row.name])
+        if row.name in found or given.only not in row.name:
             continue
         print(f"{row.name} ...", file=sys.stderr, flush=True)
-        results.append(before.get(row.name) or measure_row(given.world, row, given.frames))
+        found[row.name] = measure_row(given.world, row, given.frames)
+        # all rows that there are, so that nothing measured before is lost when this is stopped
+        results = [found[other.name] for other in ROWS if other.name in found]
         if given.out is not None:
             given.out.parent.mkdir(parents=True, exist_ok=True)
             document = report(pack.manifest.name, pack.digest, results)

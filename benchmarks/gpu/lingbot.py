@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamport.errors import DreamportError
@@ -44,6 +45,8 @@ from dreamport.models.lingbot.tiny_vae import TAEW21, TAEW21_TINY, TinyDecoder
 from dreamport.models.lingbot.transformer import LingBotTransformer
 from dreamport.models.lingbot.vae import WAN21, WAN21_TINY, WanVAE, channels_last, subpixel
 from dreamport.worlds.checkpoint import LingBotSizes, sigma_of
+
+Float32 = NDArray[np.float32]
 
 SIZES: dict[str, tuple[LingBotConfig, float, tuple[int, int]]] = {
     "1.3b": (LINGBOT_1_3B, 5.0, (832, 464)),
@@ -77,6 +80,8 @@ ALONE: dict[str, dict[str, Any]] = {
 }
 """Rows that are beside ``plain`` alone: kernels, and what fits small cards."""
 PARTS = ("denoise", "cache", "decode")
+PARTS_CHUNKS = 5
+"""Chunks whose parts are measured, at most."""
 STEP = 0.05
 FRAMES_A_LATENT = 4
 ROW_TIMEOUT_S = 540.0
@@ -86,9 +91,14 @@ TARGETS_FPS = {"1.3b": 60.0, "14b": 16.0}
 
 @dataclass
 class Result:
-    """One row. ``chunk_s``: p50 and p95; ``parts_ms``: medians; ``start_s``: from the start of a process
-    until its first frames, with nothing compiled before (``cold``) and with all of it (``warm``), reading
-    weights from disk not included; ``tflops``: the transformer's while it denoises and fills the cache.
+    """One row. ``chunk_s``: p50 and p95 of the wait for a chunk's frames, chunk after chunk without a pause;
+    ``fps``: from the wall time of all these chunks, until the device has done all their work; ``parts_ms``:
+    medians of chunks that each end before the next begins; parts that run beside each other share the device.
+    ``memory_gb``: what the card's driver gave away from before the models until after the last chunk, to
+    tensors, recorded graphs and libraries alike (``cudaMemGetInfo``), so nothing else may run on the card.
+    ``start_s``: from the start of a process until its first frames, with nothing compiled before (``cold``)
+    and with all of it (``warm``), reading weights from disk not included; ``tflops``: the transformer's while
+    it denoises and fills the cache.
     """
 
     row: str
@@ -183,43 +193,55 @@ class Walk:
         self._walked = 0.0
         self.session.begin(np.full((self.height, self.width, 3), 128, np.uint8), "a valley")
 
-    def chunk(self) -> float:
-        """Seconds of the next chunk, until its frames are in main memory."""
+    def noise(self) -> Float32:
+        """Of one chunk, drawn before anything is timed."""
+        return self._numbers.standard_normal(self._noise_shape, np.float32)
+
+    def chunk(self, noise: Float32) -> float:
+        """Seconds of the next chunk, until its frames are in main memory; the device may still be at work."""
         frames = self.config.chunk_latents
         poses = np.tile(np.eye(4, dtype=np.float32), (frames, 1, 1))
         poses[:, 2, 3] = self._walked + FRAMES_A_LATENT * STEP * np.arange(frames)
         self._walked += FRAMES_A_LATENT * STEP * frames
         focal = 0.6 * self.width
         camera = np.array([focal, focal, self.width / 2, self.height / 2], np.float32)
-        noise = self._numbers.standard_normal(self._noise_shape, np.float32)
         began = time.perf_counter()
         self.session.chunk(poses, np.tile(camera, (frames, 1)), noise)
         return time.perf_counter() - began
 
 
 def measure_here(size: str, row: str, device: torch.device, chunks: int, started: float) -> Result:
-    """The row in this process: first frames, then ``chunks`` chunks with the window full."""
+    """The row in this process: first frames, then ``chunks`` chunks with the window full, then the parts."""
     try:
+        unloaded = used_bytes(device)
         walk = Walk(size, row, device)
-        walk.chunk()
+        walk.chunk(walk.noise())
         first_s = time.time() - started
         # every length of history is a graph of its own
-        for _ in range(-(-walk.config.window_frames // walk.config.chunk_latents) + 1):
-            walk.chunk()
+        for _ in range(-(-walk.config.window_frames // walk.config.chunk_latents)):
+            walk.chunk(walk.noise())
         if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        times, parts = [], []
-        for _ in range(chunks):
-            times.append(walk.chunk())
+            torch.cuda.empty_cache()  # what only loading and compiling needed
+        walk.chunk(walk.noise())
+        noises = [walk.noise() for _ in range(chunks)]
+        finish(device)
+        began = time.perf_counter()
+        times = [walk.chunk(noise) for noise in noises]
+        finish(device)
+        wall_s = time.perf_counter() - began
+        parts = []
+        for noise in noises[:PARTS_CHUNKS]:
+            walk.chunk(noise)
+            finish(device)  # the decoder's stream may be done before the pass that fills the cache
             parts.append(walk.session.timings)
+        used = used_bytes(device) - unloaded
     except (DreamportError, torch.OutOfMemoryError) as error:
         return Result(row, problem=" ".join(str(error).split())[:300])
     cuts = quantiles(times, n=100, method="inclusive")
     spread = {"p50": round(cuts[49], 4), "p95": round(cuts[94], 4)}
     middle = {name: round(median(part.get(name, 0.0) for part in parts), 2) for name in PARTS}
     options, _ = settings_of(row, device.type)
-    passes = (PASSES - options.merged_cache) / PASSES
-    flops = passes * chunk_flops(LingBotSizes(**asdict(walk.config)), (walk.width, walk.height))
+    flops = flops_of(walk.config, options, (walk.width, walk.height))
     seconds = (middle["denoise"] + middle["cache"]) / 1e3
     on_gpu = device.type == "cuda"
     return Result(
@@ -227,11 +249,31 @@ def measure_here(size: str, row: str, device: torch.device, chunks: int, started
         torch.cuda.get_device_name(device) if on_gpu else "CPU",
         spread,
         middle,
-        round(FRAMES_A_LATENT * walk.config.chunk_latents / spread["p50"], 2),
-        round(torch.cuda.max_memory_allocated(device) / 1e9, 2) if on_gpu else None,
+        round(FRAMES_A_LATENT * walk.config.chunk_latents * chunks / wall_s, 2),
+        round(used / 1e9, 2) if on_gpu else None,
         {"first": round(first_s, 2)},
         round(flops / seconds / 1e12, 3) if seconds else None,
     )
+
+
+def flops_of(config: LingBotConfig, options: LingBotOptions, frame: tuple[int, int]) -> float:
+    """Operations of the transformer for a chunk of frames of ``frame`` (width, height) with ``options``."""
+    passes = PASSES - options.merged_cache
+    return chunk_flops(LingBotSizes(**asdict(config)), frame, passes, options.camera_once)
+
+
+def finish(device: torch.device) -> None:
+    """Wait until the device has done all that was begun."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def used_bytes(device: torch.device) -> int:
+    """Memory of the card that is in use, as its driver tells; 0 of a processor."""
+    if device.type != "cuda":
+        return 0
+    free, total = torch.cuda.mem_get_info(device)
+    return total - free
 
 
 def measure_row(size: str, row: str, device: str, chunks: int) -> Result:
@@ -279,12 +321,10 @@ def ceilings(device: torch.device, side: int) -> dict[str, float | None]:
 def _tflops(product: Any, side: int, device: torch.device) -> float:
     times = []
     for _ in range(12):
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        finish(device)
         began = time.perf_counter()
         product()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        finish(device)
         times.append(time.perf_counter() - began)
     return round(2 * side**3 / median(times[2:]) / 1e12, 3)
 
