@@ -63,6 +63,8 @@ CALCULATIONS = tuple(
     )
 )
 """Tests in which nothing has to be on time: they run beside the others, and give way to them."""
+TIMED = tuple(f"tests/test_{name}.py" for name in ("bench_lingbot", "desktop_capture", "serve_ray"))
+"""Tests whose figures are asked for: they run last and alone."""
 REQUIRE_EVERYTHING = os.environ.get("CI") == "true"
 
 
@@ -173,10 +175,12 @@ def check_sources() -> None:
 
 
 def test_everything() -> int:
-    """Every test, in two processes: calculations behind those that play, serve and record. The exit code."""
+    """Every test, in two processes: calculations behind those that play, serve and record; then, alone, those
+    with a figure to reach. The exit code.
+    """
     nice: list[str | Path] = ["nice", "-n", "10"] if shutil.which("nice") else []
     calculations = sorted(path for pattern in CALCULATIONS for path in ROOT.glob(pattern))
-    others = [f"--ignore-glob={pattern}" for pattern in CALCULATIONS]
+    others = [f"--ignore-glob={pattern}" for pattern in (*CALCULATIONS, *TIMED)]
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-q"]
     own_cache = ["-o", "cache_dir=.pytest_cache_calculations"]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
@@ -190,7 +194,8 @@ def test_everything() -> int:
         calculated = beside.wait()
         said.seek(0)
         print(f"\n== calculations\n{said.read()}", flush=True)
-    return code or calculated
+    timed = subprocess.run([*pytest, *TIMED], check=False).returncode
+    return code or calculated or timed
 
 
 def main(arguments: Sequence[str]) -> None:

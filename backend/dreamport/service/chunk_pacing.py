@@ -44,7 +44,7 @@ class ChunkPacer:
 
     def __init__(self, interval_s: float, expected_s: float, frames: int, now_s: float) -> None:
         self._wanted_s = interval_s
-        self._newest = frames
+        self._frames = self._newest = frames
         self._durations_s: deque[float] = deque([expected_s], maxlen=REMEMBERED)
         self.late = 0
         self.interval_s = self._paced()
@@ -92,13 +92,23 @@ class ChunkPacer:
         self.due_s = max(self._scheduled_s, now_s + MIN_GAP * self.interval_s)
 
     def _paced(self) -> float:
+        return self._interval_of(self._newest)
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames a second that are shown while chunks take as long as they do. A session's first chunk has
+        fewer frames and is as much work: it does not count.
+        """
+        return 1.0 / self._interval_of(self._frames)
+
+    def _interval_of(self, frames: int) -> float:
         slow_s = sorted(self._durations_s)[-2:][0]
-        return max(self._wanted_s, SLACK * slow_s / self._newest)
+        return max(self._wanted_s, SLACK * slow_s / frames)
 
 
 def remarks(late_s: float, frame_rate: float, wanted: float) -> list[tuple[str, str]]:
     """What a client should know of the chunk just made, each with what it is about: that it was late, and
-    that this machine shows ``frame_rate`` of the ``wanted`` frames a second.
+    that ``frame_rate`` of the ``wanted`` frames are shown a second.
     """
     found = []
     if late_s > 0:
@@ -113,8 +123,8 @@ def remarks(late_s: float, frame_rate: float, wanted: float) -> list[tuple[str, 
         found.append(
             (
                 "slow",
-                f"This machine makes {frame_rate:.1f} of this world's {wanted:g} frames a second; they are "
-                "shown evenly at that rate, in slow motion.",
+                f"Frames are shown at {frame_rate:.1f} a second, evenly and in slow motion: this machine "
+                f"does not make this world's {wanted:g} a second in time.",
             )
         )
     return found

@@ -71,7 +71,7 @@ class ChunkShow:
     @property
     def frame_rate(self) -> float:
         """Frames a second that are shown while chunks take as long as they do."""
-        return 1.0 / self._pacer.interval_s
+        return self._pacer.frame_rate
 
     def latch_at(self) -> float:
         """When to take the controls of the next chunk, seconds of the monotonic clock."""

@@ -202,7 +202,9 @@ class Session:
             return None
         self._saves += 1
         handle = secrets.token_urlsafe(16)
-        self._saved[handle] = SavedState(snapshot, *self._newest, self._saves)
+        frame, applied = self._newest
+        own = replace(frame, colour=frame.colour.copy())  # and not a whole chunk, of which it may be a part
+        self._saved[handle] = SavedState(snapshot, own, applied, self._saves)
         while len(self._saved) > MAX_SAVED_STATES or self._saved_bytes() > self._max_saved_bytes:
             self._saved.popitem(last=False)
         if self.log is not None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from dreamport.executors import GraphRunner
@@ -15,6 +16,8 @@ from dreamport.executors.base import FrameCache, KeepsCache
 from dreamport.executors.chunks import ChunkExecutor, ChunkSession
 from dreamport.worlds.arrays import AnyArray
 from dreamport.worlds.manifest import CacheShape
+
+_log = structlog.get_logger(__name__)
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
@@ -67,25 +70,36 @@ class ChunkTurnTaking:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Nobody else's turn is on. Sessions that were left meanwhile are closed first: their memory may be
-        needed.
+        """Nobody else's turn is on. Sessions that were left are closed before, as their memory may be needed,
+        and after.
         """
-        with self._turn:
-            self._close_left()
-            yield
+        try:
+            with self._turn:
+                self._close_left()
+                yield
+        finally:
+            self._close_if_free()
 
     def leave(self, session: ChunkSession) -> None:
         """Close a session, now or when the turn that is on is over: the caller does not wait for it."""
         self._left.append(session)
-        if self._turn.acquire(blocking=False):
+        self._close_if_free()
+
+    def _close_if_free(self) -> None:
+        # Whoever has the turn looks again when it is over, so nothing that is left meanwhile stays.
+        while self._left and self._turn.acquire(blocking=False):
             try:
                 self._close_left()
             finally:
                 self._turn.release()
 
     def _close_left(self) -> None:
+        """One that cannot be closed is no fault of the session whose turn it is."""
         while self._left:
-            self._left.pop().close()
+            try:
+                self._left.pop().close()
+            except Exception as error:
+                _log.error("a session could not be closed", error=str(error), exc_info=error)
 
 
 class _SessionInTurn:

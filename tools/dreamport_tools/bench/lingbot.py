@@ -87,10 +87,12 @@ def _play(page: Page, options: LingBotBench, progress: Callable[[int, int], None
     page.wait_for("globalThis.dreamport?.state().chunks >= 1", limit_s, "its first chunk")
     page.key("KeyW", down=True)
     said = False
+    intervals: dict[float, float] = {}
     # The last chunk counts when one more has begun: then all its frames were drawn.
     for number in range(2, options.chunks + 2):
         page.wait_for(f"globalThis.dreamport.state().chunks >= {number}", CHUNK_LIMIT_S, f"chunk {number}")
         progress(number - 1, options.chunks)
+        intervals.update(page.evaluate("globalThis.dreamport.intervals()"))  # the page forgets old ones
         if not said and number > PROMPT_AFTER:
             said = True
             words = json.dumps(PROMPT)
@@ -104,7 +106,7 @@ def _play(page: Page, options: LingBotBench, progress: Callable[[int, int], None
         "chunks": int(state["chunks"]) - 1,
         "late": int(state["late"]),
         "dropped": int(state["dropped"]),
-        "intervals": page.evaluate("globalThis.dreamport.intervals()"),
+        "intervals": [intervals[at] for at in sorted(intervals)],
         "control_to_frame_ms": {"p50": state["p50"], "p95": state["p95"]},
     }
 

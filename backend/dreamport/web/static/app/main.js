@@ -387,7 +387,7 @@ Object.defineProperty(globalThis, "dreamport", {
       told: session.told,
       ...hud.numbers(performance.now()),
     }),
-    intervals: () => hud.frames.intervals.map(({ interval }) => interval),
+    intervals: () => hud.frames.intervals.map(({ at, interval }) => [at, interval]),
     dropConnection: () => session.socket?.drop(),
   }),
 });
