@@ -5,6 +5,7 @@ that every kind of client follows. The workers' servers are real, their worlds a
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from dreamport.generator.types import FrameControl
 from dreamport.service import PlayClient, PlayError, PlayStream
 from dreamport.service.controls import LatchedControl
 from dreamport.service.kept import KeptSession, SessionKeeper, read_kept
+from dreamport.service.placement.roll import SETTLE_S, Post, Roll
+from dreamport.service.placement.workers import SessionReport, WorkerReport
 from dreamport.service.session import Session
 from dreamport.service.world_source import describe
 from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc
@@ -244,3 +247,25 @@ def test_keeping_takes_a_twentieth_of_the_time_at_most(kept_session: KeptSession
         now_s[0] += 0.5
     assert len(made) == 5
     assert keeper.newest[0] == 5
+
+
+def test_a_session_that_takes_long_to_begin_is_not_forgotten() -> None:
+    roll, post = Roll(), Post(0)
+    placement = roll.place("token", "hall", post, math.inf)
+    nothing = WorkerReport((), 0.0)
+    roll.note(post, nothing, 1000.0)
+    assert roll.find("token") is placement, "its world is still being loaded"
+    placement.since_s = 1000.0
+    roll.note(post, WorkerReport((SessionReport("token", False, reserved=True),), 0.0), 1009.0)
+    roll.note(post, nothing, 1011.0)
+    assert roll.find("token") is placement, "its client has come and its first picture is being encoded"
+    roll.note(post, WorkerReport((SessionReport("token", True),), 0.0), 1020.0)
+    roll.note(post, nothing, 1021.0)
+    assert roll.find("token") is None, "it was there and is over"
+
+
+def test_a_place_that_nobody_took_is_forgotten() -> None:
+    roll, post = Roll(), Post(0)
+    roll.place("token", "hall", post, 1000.0)
+    roll.note(post, WorkerReport((), 0.0), 1000.0 + SETTLE_S + 1.0)
+    assert roll.find("token") is None

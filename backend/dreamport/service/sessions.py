@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +14,7 @@ import grpc
 import structlog
 
 from dreamport.errors import DreamportError, SessionLogError, SnapshotError, WorldNotFoundError
+from dreamport.generator.types import WorldGenerator
 from dreamport.service.kept import KeptSession, SessionKeeper
 from dreamport.service.leases import Lease, LeaseDesk
 from dreamport.service.negotiation import agree, check_open
@@ -162,20 +165,20 @@ class Sessions:
         made: list[Session] = []
 
         def restore() -> None:
-            generator = lease.loaded.opened.generator(kept.seed, kept.start)
-            session = Session(
-                world,
-                lease.loaded.executor,
-                generator,
-                kept.seed,
-                kept.start,
-                max_saved_bytes=self._options.max_saved_bytes,
-                session_id=kept.session_id,
-                token=kept.token,
-                keeper=None if self._places is None else self._places.keeper(),
-            )
-            session.go_on(kept)
-            made.append(session)
+            with closed_on_failure(lease.loaded.opened.generator(kept.seed, kept.start)) as generator:
+                session = Session(
+                    world,
+                    lease.loaded.executor,
+                    generator,
+                    kept.seed,
+                    kept.start,
+                    max_saved_bytes=self._options.max_saved_bytes,
+                    session_id=kept.session_id,
+                    token=kept.token,
+                    keeper=None if self._places is None else self._places.keeper(),
+                )
+                session.go_on(kept)
+                made.append(session)
 
         try:
             await lease.run(restore)
@@ -268,19 +271,19 @@ class Sessions:
         self, world: world_pb2.World, lease: Lease, seed: int, start: str, ticket: str
     ) -> Session:
         session_id = secrets.token_hex(4)
-        generator = lease.loaded.opened.generator(seed, start)
-        return Session(
-            world,
-            lease.loaded.executor,
-            generator,
-            seed,
-            start,
-            self._new_log(world, session_id),
-            self._options.max_saved_bytes,
-            session_id,
-            token=None if self._places is None else ticket,
-            keeper=None if self._places is None else self._places.keeper(),
-        )
+        with closed_on_failure(lease.loaded.opened.generator(seed, start)) as generator:
+            return Session(
+                world,
+                lease.loaded.executor,
+                generator,
+                seed,
+                start,
+                self._new_log(world, session_id),
+                self._options.max_saved_bytes,
+                session_id,
+                token=None if self._places is None else ticket,
+                keeper=None if self._places is None else self._places.keeper(),
+            )
 
     def _new_log(self, world: world_pb2.World, session_id: str) -> SessionLogWriter | None:
         if self._options.log_folder is None:
@@ -335,8 +338,9 @@ class Sessions:
     def _park(self, seat: Seat) -> None:
         self._parked[seat.session.token] = seat
         seat.timer = asyncio.get_running_loop().call_later(self._options.grace_s, self._forget, seat)
-        while len(self._parked) > MAX_PARKED:
-            self._forget(next(iter(self._parked.values())))
+        idle = [parked for parked in self._parked.values() if parked.kept_lease is None]
+        for oldest in idle[: max(0, len(idle) - MAX_PARKED)]:
+            self._forget(oldest)
 
     def _unpark(self, seat: Seat) -> bool:
         """The session waits no more; false when it did not."""
@@ -357,3 +361,13 @@ class Sessions:
         self._seats.pop(seat.session.token, None)
         seat.session.close(reason)
         _log.info("session over", session=seat.session.id, reason=reason)
+
+
+@contextmanager
+def closed_on_failure(generator: WorldGenerator) -> Iterator[WorldGenerator]:
+    """Closes it when what is done with it fails: nobody else would."""
+    try:
+        yield generator
+    except BaseException:
+        generator.close()
+        raise

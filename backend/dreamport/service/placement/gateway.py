@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
 
@@ -117,12 +118,17 @@ class Gateway:
         for post, worker in self._by_room(world):
             if not post.takes_new:
                 continue
-            address, placement = post.address, self.roll.place(ticket, world, post, _now_s())
+            address, placement = post.address, self.roll.place(ticket, world, post, math.inf)
             try:
                 refused = await worker.reserve(ticket, world)
-            except WorkerLostError as error:
-                refused = Refused("UNAVAILABLE", str(error))
+            except WorkerLostError:
+                self.roll.remove(placement)
+                continue  # the others may have room, and this one will be back
+            except asyncio.CancelledError:
+                placement.since_s = _now_s()
+                raise
             if refused is None:
+                placement.since_s = _now_s()
                 return play_pb2.Redirect(address=address, ticket=ticket)
             self.roll.remove(placement)
             refusals.append(refused)

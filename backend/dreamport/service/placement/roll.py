@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from dreamport.service.placement.workers import WorkerGreeting, WorkerHandle, WorkerReport
 
-SETTLE_S = 20.0
-"""How long a session may take from its place's reservation to a worker's first report of it."""
+SETTLE_S = 60.0
+"""How long a session may take from its client's arrival at a worker to the worker's first report of it: a
+large world encodes a picture and words first, and waits for the turns of others.
+"""
 
 
 @dataclass(eq=False)
@@ -34,7 +36,7 @@ class Post:
 @dataclass(eq=False)
 class Placement:
     """One session. ``post`` is ``None`` after its worker was lost, at ``since_s``, until another takes it
-    over.
+    over. ``since_s`` is infinite while its place is not reserved yet: a worker may have to load the world.
     """
 
     token: str
@@ -92,6 +94,9 @@ class Roll:
             if session is None:
                 if placement.since_s < asked_s - (0.0 if placement.seen else SETTLE_S):
                     self.remove(placement)
+                continue
+            if session.reserved:
+                placement.since_s = asked_s
                 continue
             placement.seen, placement.playing = True, session.playing
             if session.kept is not None:

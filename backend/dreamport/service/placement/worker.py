@@ -76,7 +76,7 @@ class Worker:
             number, kept = (0, b"") if session.keeper is None else session.keeper.newest
             newer = number > known.get(session.token, 0)
             sessions.append(SessionReport(session.token, playing, number, kept if newer else None))
-        sessions += [SessionReport(ticket, playing=False) for ticket in self._tickets.waiting]
+        sessions += [SessionReport(ticket, playing=False, reserved=True) for ticket in self._tickets.waiting]
         return WorkerReport(tuple(sessions), self._serving.status().fps)
 
     async def wait(self) -> None:

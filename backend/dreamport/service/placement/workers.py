@@ -56,13 +56,15 @@ class WorkerGreeting:
 @dataclass(frozen=True)
 class SessionReport:
     """One session of a worker. ``playing``: a client is there. ``number``: how often it was kept so far;
-    ``kept``: the newest, when the gateway does not have it.
+    ``kept``: the newest, when the gateway does not have it. ``reserved``: it is a place whose client has not
+    come yet.
     """
 
     token: str
     playing: bool
     number: int = 0
     kept: bytes | None = None
+    reserved: bool = False
 
 
 @dataclass(frozen=True)
