@@ -18,6 +18,7 @@ import simplejpeg
 from dreamport.episodes.dataset import Dataset, Episode
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service import CaptureClient, PlayServer, Recorder
+from dreamport.service.wire import pose_message
 from dreamport.v1 import capture_pb2, common_pb2
 from stubs import serving
 
@@ -83,6 +84,21 @@ def begin_message(dataset: str = "garden", **changes: Any) -> capture_pb2.BeginE
         else:
             getattr(begin, name).CopyFrom(value)
     return begin
+
+
+def frame_message(seed: int, index: int) -> capture_pb2.CapturedFrame:
+    """The made-up frame of that seed and index as a JPEG, with its depth and input."""
+    frame = made_up(seed, index)
+    return capture_pb2.CapturedFrame(
+        index=index,
+        colour=frame.jpeg,
+        depth=frame.depth,
+        pose=pose_message(frame.pose),
+        buttons=frame.buttons,
+        look_yaw_deg=frame.look_deg[0],
+        look_pitch_deg=frame.look_deg[1],
+        client_time_ns=1_000_000 * index + seed,
+    )
 
 
 async def send_frame(recorder: Recorder, seed: int, index: int, *, raw: bool = False, **others: Any) -> None:

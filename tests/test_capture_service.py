@@ -31,6 +31,7 @@ from capture_frames import (
     assert_is_made_up,
     begin_message,
     capturing,
+    frame_message,
     made_up,
     record_episode,
     send_frame,
@@ -39,7 +40,6 @@ from capture_frames import (
 from dreamport.episodes.plan import Progress
 from dreamport.geometry import Pose
 from dreamport.service import CaptureClient, CaptureError, Recorder, capture_desk
-from dreamport.service.wire import pose_message
 from dreamport.v1 import capture_pb2, common_pb2, play_pb2
 from stubs import serving
 
@@ -415,17 +415,11 @@ BAD_FRAMES: list[tuple[str, Callable[[capture_pb2.CapturedFrame], None]]] = [
 async def test_a_frame_with_a_wrong_value_is_refused_and_the_field_named(
     tmp_path: Path, field: str, spoil: Callable[[capture_pb2.CapturedFrame], None]
 ) -> None:
-    def message(index: int) -> capture_pb2.CapturedFrame:
-        made = made_up(1, index)
-        return capture_pb2.CapturedFrame(
-            index=index, colour=made.jpeg, depth=made.depth, pose=pose_message(made.pose)
-        )
-
-    bad = message(1)
+    bad = frame_message(1, 1)
     spoil(bad)
     requests = [
         capture_pb2.RecordRequest(begin=begin_message()),
-        capture_pb2.RecordRequest(frame=message(0)),
+        capture_pb2.RecordRequest(frame=frame_message(1, 0)),
         capture_pb2.RecordRequest(frame=bad),
     ]
     error = await refused(tmp_path, requests)

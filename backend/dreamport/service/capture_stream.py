@@ -97,19 +97,26 @@ class CaptureStream:
         try:
             await asyncio.wait((hear, send, stop), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            try:
-                hear.cancel()
-                stop.cancel()
-                await uninterrupted(asyncio.wait((hear, stop)))
-                error = _error_of(hear) or _error_of(stop)
-                ended = self._how_it_ended(error)
-                kept = await uninterrupted(self._keep(ended, context if error else None))
-            finally:
-                await uninterrupted(self._flush(send))
+            error, kept = await uninterrupted(self._end(context, hear, send, stop))
         if isinstance(error, Refusal):
             raise Refusal(error.code, f"{error}{kept}", error.retry_after_ms)
         if error is not None:
             raise error
+
+    async def _end(
+        self, context: Context, hear: asyncio.Task[None], send: asyncio.Task[None], stop: asyncio.Task[None]
+    ) -> tuple[BaseException | None, str]:
+        """End the tasks and put the open episode in place: why the stream ends, and what was kept. All of it
+        is one piece of work, since gRPC may cancel the call at any moment of it.
+        """
+        try:
+            hear.cancel()
+            stop.cancel()
+            await asyncio.wait((hear, stop))
+            error = _error_of(hear) or _error_of(stop)
+            return error, await self._keep(self._how_it_ended(error), context if error else None)
+        finally:
+            await self._flush(send)
 
     def shut_down(self, within_s: float, reason: Refusal) -> None:
         """Ask the recorder to finish; end the stream with ``reason`` at the latest then."""
