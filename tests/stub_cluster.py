@@ -26,11 +26,16 @@ from stubs import StubSource
 
 
 class StubWorker:
-    """``WorkerHandle`` of a worker in this process."""
+    """``WorkerHandle`` of a worker in this process. ``moved``: sessions it was told to take over; it answers
+    that while ``may_answer`` is set.
+    """
 
     def __init__(self, worker: Worker, source: StubSource, may_start: asyncio.Event) -> None:
         self.source = source
         self.address = ""
+        self.moved = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self._worker = worker
         self._may_start = may_start
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -65,7 +70,10 @@ class StubWorker:
 
     async def go_on(self, kept: bytes) -> Refused | None:
         self._there()
-        return await self._worker.go_on(kept)
+        self.moved += 1
+        refused = await self._worker.go_on(kept)
+        await self.may_answer.wait()
+        return refused
 
     async def report(self, known: Mapping[str, int]) -> WorkerReport:
         self._there()

@@ -4,6 +4,7 @@ that every kind of client follows. The workers' servers are real, their worlds a
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from dataclasses import replace
@@ -23,13 +24,13 @@ from dreamport.service import PlayClient, PlayError, PlayStream
 from dreamport.service.controls import LatchedControl
 from dreamport.service.kept import KeptSession, SessionKeeper, read_kept
 from dreamport.service.placement.roll import SETTLE_S, Post, Roll
-from dreamport.service.placement.workers import SessionReport, WorkerReport
+from dreamport.service.placement.workers import SessionReport, WorkerGreeting, WorkerReport
 from dreamport.service.session import Session
 from dreamport.service.world_source import describe
 from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc
 from dreamport.web import running_web
 from stub_chunks import StubChunkExecutor, chunk_pack
-from stub_cluster import Placed, placed
+from stub_cluster import Placed, StubWorker, placed
 from stubs import STUB, StubGenerator, stub_world, until
 
 
@@ -116,6 +117,49 @@ async def test_a_lost_session_goes_on_elsewhere_from_a_frame_that_was_seen() -> 
         assert later.pose == before.pose, "nothing is held any more, and the world is where it was"
         await until(lambda: bool(again.notices), "the notice that it was restored")
         await again.close()
+
+
+async def test_a_client_that_leaves_while_its_session_is_moved_finds_it_there() -> None:
+    async with placed(2) as here:
+        stream = await here.client.open()
+        await kept_past(here, stream, 1)
+        stream.cancel()
+        placement = here.gateway.roll.find(stream.opened.resume_token)
+        assert placement is not None
+        await until(lambda: not placement.playing, "the gateway to hear that the client is away")
+        lost = here.cluster.at(stream.worker)
+        other = next(worker for worker in here.cluster.workers if worker is not lost)
+        other.may_answer.clear()
+        here.cluster.may_start.clear()
+        lost.lose()
+        await until(lambda: placement.post is None, "the loss")
+        opening = asyncio.create_task(here.client.open(resume_token=stream.opened.resume_token))
+        await until(lambda: other.moved == 1, "the worker to be told")
+        opening.cancel()
+        await asyncio.wait((opening,))
+        await asyncio.sleep(0.1)  # the gateway hears of it
+        other.may_answer.set()
+        await until(lambda: placement.post is not None, "the worker's answer")
+        again = await here.client.open(resume_token=stream.opened.resume_token)
+        assert (again.opened.resumed, again.worker, other.moved) == (True, other.address, 1)
+        await again.close()
+
+
+async def test_a_worker_that_fails_in_an_unforeseen_way_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = iter([RuntimeError("out of handles")])
+    start = StubWorker.start
+
+    async def fails_once(worker: StubWorker) -> WorkerGreeting:
+        for error in starts:
+            raise error
+        return await start(worker)
+
+    monkeypatch.setattr(StubWorker, "start", fails_once)
+    async with placed(2) as here:
+        await until(lambda: len(here.gateway.workers()) == 2, "both workers")
+        assert len(here.cluster.workers) == 3
 
 
 async def test_lost_sessions_take_places_before_new_ones() -> None:

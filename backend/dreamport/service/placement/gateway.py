@@ -11,7 +11,8 @@ import contextlib
 import dataclasses
 import math
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any
 
 import grpc
 import structlog
@@ -142,7 +143,7 @@ class Gateway:
                 "open.resume_token: no session waits under it; the grace time is over or the server was "
                 "restarted. Open a new session without a token.",
             )
-        await self._rehome(placement)
+        await asyncio.shield(self._in_background(self._rehome(placement)))  # the client may leave meanwhile
         if placement.post is not None:
             return play_pb2.Redirect(address=placement.post.address)
         if placement.kept is None:
@@ -228,12 +229,17 @@ class Gateway:
             worker = self._cluster.worker(post.number)
             try:
                 greeting = await worker.start()
-            except WorkerLostError as error:
+            except Exception as error:  # whatever it is, the post must be staffed
                 failures += 1
                 pause_s = min(MOST_PAUSE_S, 2.0**failures)
-                _log.error("worker cannot start", worker=post.number, error=str(error), again_in_s=pause_s)
+                if isinstance(error, WorkerLostError):
+                    trouble = error
+                else:
+                    _log.exception("worker failed", worker=post.number)
+                    trouble = WorkerLostError(f"{type(error).__name__}: {error}")
+                _log.error("worker cannot start", worker=post.number, error=str(trouble), again_in_s=pause_s)
                 if not first.done():
-                    first.set_result(error)
+                    first.set_result(trouble)
                 await worker.stop(0.0)
                 await asyncio.sleep(pause_s)
                 continue
@@ -254,10 +260,13 @@ class Gateway:
             gone = self.roll.lose(post, _now_s())
             _log.error("worker lost", worker=post.number, sessions=len(gone), reason=why)
             await worker.stop(0.0)
-            # Not waited for: a worker is to be hired.
-            rehoming = asyncio.create_task(self._rehome_lost())
-            self._rehoming.add(rehoming)
-            rehoming.add_done_callback(self._rehoming.discard)
+            self._in_background(self._rehome_lost())  # not waited for: a worker is to be hired
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._rehoming.add(task)
+        task.add_done_callback(self._rehoming.discard)
+        return task
 
     def _greet(self, post: Post, greeting: WorkerGreeting) -> None:
         post.greeting = greeting
@@ -305,6 +314,8 @@ class Gateway:
                     refused = await worker.go_on(placement.kept)
                 except WorkerLostError:
                     continue
+                if refused is None and post.worker is not worker:
+                    continue  # lost since it answered
                 if refused is None:
                     self.roll.moved(placement, post, _now_s())
                     return
