@@ -9,6 +9,7 @@ import pytest
 from dreamport_tools.bench.pattern import draw
 from dreamport_tools.bench.transport import Case, TransportBench, bench_transport, measure_case
 from dreamport_tools.bench.transport_client import Seen, TransportError
+from on_time import assert_on_time, measured_again
 
 MS = 1_000_000
 
@@ -41,14 +42,17 @@ def test_the_pattern_moves_and_has_depth() -> None:
     assert len({colour.tobytes() for colour, _ in pictures}) == 4, "it scrolls by a quarter of this picture"
 
 
+@measured_again
 def test_the_python_client_is_measured_too() -> None:
     small = TransportBench(library=Path(), width=64, height=48, seconds=1.0, frame_rate=50.0)
     numbers = measure_case(small, "jpeg", Case("python_client", depth=True, client="python"))
-    assert numbers["asked_fps"] == 50.0 and numbers["fps"] == pytest.approx(50.0, rel=0.2)
+    assert numbers["asked_fps"] == 50.0
+    assert_on_time(numbers["fps"] == pytest.approx(50.0, rel=0.2), numbers["fps"])
     written, whole = numbers["generated_to_arrived_ms"], numbers["generator_to_arrived_ms"]
     assert 0 < written["p50_ms"] < whole["p50_ms"] < 1000
 
 
+@measured_again
 def test_the_native_core_is_measured_over_every_transport(native_library: Path) -> None:
     small = TransportBench(
         library=native_library, width=320, height=192, seconds=1.0, frame_rate=100.0, cases=()
@@ -56,8 +60,9 @@ def test_the_native_core_is_measured_over_every_transport(native_library: Path) 
     result = bench_transport(small)
     for transport in ("shm", "jpeg", "raw"):
         numbers = result[transport]
-        assert numbers["fps"] == pytest.approx(100.0, rel=0.2), transport
-        assert 0 < numbers["generated_to_arrived_ms"]["p50_ms"] <= numbers["p50_ms"] < 100, transport
+        assert 0 < numbers["generated_to_arrived_ms"]["p50_ms"] <= numbers["p50_ms"], transport
+        assert_on_time(numbers["fps"] == pytest.approx(100.0, rel=0.2), (transport, numbers["fps"]))
+        assert_on_time(numbers["p50_ms"] < 100, (transport, numbers["p50_ms"]))
         assert numbers["torn"] == 0
     assert (
         result["frame_size"] == [320, 192]

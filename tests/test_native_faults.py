@@ -25,6 +25,7 @@ from certificates import Authority
 from dreamport.v1 import play_pb2, world_pb2
 from dreamport_tools.native_core import Problem, State
 from game_loop import Game, assert_never_waited, worst_calls
+from on_time import measured_again
 from pattern_server import PatternServer, free_port
 from slow_network import slow_link
 
@@ -33,7 +34,10 @@ TOKEN = "token-of-the-test-server"
 RETRY = {"backoff_min_ms": 100, "backoff_max_ms": 500}
 JPEG_INLINE = {"transport": 1, "colour_format": 2}
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the game loop counts waits as Linux does")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the game loop counts waits as Linux does"),
+    measured_again,
+]
 
 
 class Play(Protocol):

@@ -73,8 +73,10 @@ class Cost {
             ++waits_;
             worst_wait_ = std::max(worst_wait_, wall);
         }
-        // A call that another process interrupted is late through no fault of its own.
-        if (after.forced == before.forced) {
+        // A call that another process interrupted is late through no fault of its own. So is one that neither waited
+        // nor computed for all that time: the machine beneath this one held it.
+        const bool held = !waited && wall - computed > kMillisecond / 4;
+        if (after.forced == before.forced && !held) {
             ++undisturbed_;
             worst_undisturbed_ = std::max(worst_undisturbed_, wall);
         } else if (computed >= kMillisecond) {
