@@ -555,6 +555,22 @@ async def test_too_many_commands_at_once_are_refused() -> None:
     assert error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_client_that_writes_at_the_end_of_its_call_is_told_what_the_server_said(reads: bool) -> None:
+    async with serving() as here:
+        for _ in range(20):
+            stream = await here.client.open()
+            ending = asyncio.create_task(status_of(stream)) if reads else None
+            with pytest.raises(PlayError) as caught:
+                for _ in range(400):
+                    await stream.send(play_pb2.PlayRequest(save=play_pb2.Save()))
+            read = await ending if ending is not None else caught.value
+            for error in (caught.value, read):
+                assert error.code == grpc.StatusCode.RESOURCE_EXHAUSTED, error
+                assert "await the answers" in error.message
+            stream.cancel()
+
+
 # --- models that fail
 
 

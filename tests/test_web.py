@@ -325,6 +325,19 @@ def test_a_status_reaches_the_page_with_its_message(page: ServedPage) -> None:
     assert end.message
 
 
+def test_a_page_that_writes_at_the_end_of_its_call_is_told_what_the_service_said(page: ServedPage) -> None:
+    for _ in range(5):
+        with dial(page.port) as socket:
+            socket.send(open_request())
+            receive(socket, "opened")
+            with contextlib.suppress(ConnectionClosed):
+                for _ in range(400):
+                    socket.send(request(save=play_pb2.Save()))
+            end = end_of(socket)
+        assert (end.code, end.closed) == ("resource_exhausted", 4008), end
+        assert "await the answers" in end.message
+
+
 def test_a_full_server_says_when_to_come_back(page: ServedPage) -> None:
     assert page.settles_at(0)
     with dial(page.port) as first, dial(page.port) as second, dial(page.port) as socket:

@@ -25,6 +25,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from dreamport.call_end import CallEnding
 from dreamport.episodes.depth import encode_inverse_depth
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service.client import KEPT_MESSAGES, PlayError
@@ -56,6 +57,7 @@ class Recorder:
 
     def __init__(self, call: Any) -> None:
         self._call = call
+        self._end = CallEnding(call)
         self._answers: asyncio.Queue[capture_pb2.RecordResponse | CaptureError] = asyncio.Queue()
         self._moved = asyncio.Event()
         self._hearing = asyncio.create_task(self._hear())
@@ -217,9 +219,10 @@ class Recorder:
                     self._answers.put_nowait(response)
                 self._moved.set()
             self._error = self._ended()
-        except grpc.aio.AioRpcError as error:
-            after = next((int(v) for k, v in error.trailing_metadata() or () if k == RETRY_PUSHBACK), None)
-            self._error = CaptureError(error.code(), error.details() or "", after)
+        except grpc.aio.AioRpcError:
+            end = await self._end.wait()
+            after = next((int(value) for key, value in end.trailers if key == RETRY_PUSHBACK), None)
+            self._error = CaptureError(end.code, end.details, after)
         except asyncio.CancelledError:
             self._error = CaptureError(grpc.StatusCode.CANCELLED, "The call was cancelled.", None)
         self._answers.put_nowait(self._error)

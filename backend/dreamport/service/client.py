@@ -25,6 +25,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from dreamport.call_end import CallEnding
 from dreamport.errors import DreamportError
 from dreamport.geometry import Intrinsics, Pose
 from dreamport.service.channel import host_of, only_this_machine
@@ -165,7 +166,10 @@ class PlayStream:
         self.worker = worker
         """Address of the worker that plays the session, where the server handed one out."""
         self.elsewhere: play_pb2.Redirect | None = None
-        self._writing = asyncio.Lock()
+        self._writing, self._reading = asyncio.Lock(), asyncio.Lock()
+        self._end = CallEnding(call)
+        self._responses: AsyncIterator[play_pb2.PlayResponse] = aiter(call)
+        self._unread: deque[play_pb2.PlayResponse] = deque()
         self._ring: FrameRingReader | None = None
         self._sequence = 0
         self.opened = play_pb2.Opened()
@@ -206,6 +210,9 @@ class PlayStream:
             async with self._writing:
                 await self._call.write(request)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            async with self._reading:  # the status comes after all that the server said before
+                while (response := await self._read()) is not None:
+                    self._unread.append(response)
             raise await self._ending() from error
 
     async def control(
@@ -268,16 +275,9 @@ class PlayStream:
         """The next message of any kind. Raises ``PlayError`` at the end of the call, code OK after a
         ``close``.
         """
-        try:
-            response = await self._call.read()
-        except grpc.aio.AioRpcError as error:
-            raise self._told(_play_error(error), error.trailing_metadata()) from error
-        except asyncio.CancelledError:
-            # A call that was cancelled here raises this too; a task that is cancelled must see it.
-            if self._call.cancelled() and not _being_cancelled():
-                raise PlayError(grpc.StatusCode.CANCELLED, "The call was cancelled.", None) from None
-            raise
-        if not isinstance(response, play_pb2.PlayResponse):
+        async with self._reading:
+            response = self._unread.popleft() if self._unread else await self._read()
+        if response is None:
             raise await self._ending()
         kind = response.WhichOneof("message")
         if kind == "stats":
@@ -348,10 +348,21 @@ class PlayStream:
             self._ring.close()
             self._ring = None
 
+    async def _read(self) -> play_pb2.PlayResponse | None:
+        try:
+            return await anext(self._responses, None)
+        except grpc.aio.AioRpcError:
+            return None
+        except asyncio.CancelledError:
+            # A call that was cancelled here raises this too; a task that is cancelled must see it.
+            if self._call.cancelled() and not _being_cancelled():
+                raise PlayError(grpc.StatusCode.CANCELLED, "The call was cancelled.", None) from None
+            raise
+
     async def _ending(self) -> PlayError:
-        code, details = await self._call.code(), await self._call.details()
-        trailers = await self._call.trailing_metadata()
-        return self._told(PlayError(code, details or "The call is over.", _retry_after(trailers)), trailers)
+        end = await self._end.wait()
+        error = PlayError(end.code, end.details or "The call is over.", _retry_after(end.trailers))
+        return self._told(error, end.trailers)
 
     def _told(self, error: PlayError, trailers: Any) -> PlayError:
         """What a person is told: of a worker that is gone, gRPC says no more than that a socket closed."""

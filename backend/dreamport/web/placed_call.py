@@ -13,6 +13,7 @@ from collections.abc import Callable
 import grpc
 import grpc.aio
 
+from dreamport.call_end import CallEnding
 from dreamport.v1 import play_pb2
 
 PLAY_METHOD = "/dreamport.v1.PlayService/Play"
@@ -78,12 +79,12 @@ class PlacedCall:
     async def read(self) -> bytes | None:
         """The next message; ``None`` at the end. Raises ``AioRpcError``."""
         try:
-            message = await self.call.read()
-            if not self._placed.is_set() and isinstance(message, bytes) and message.startswith(REDIRECT):
+            message = await anext(self._messages, None)
+            if not self._placed.is_set() and message is not None and message.startswith(REDIRECT):
                 message = await self._follow(play_pb2.PlayResponse.FromString(message).redirect)
         finally:
             self._placed.set()
-        return message if isinstance(message, bytes) else None
+        return message
 
     def cancel(self) -> None:
         """End the call."""
@@ -92,9 +93,12 @@ class PlacedCall:
 
     def _begin(self, channel: grpc.aio.Channel) -> PlayCall:
         play: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(PLAY_METHOD)
-        return play(metadata=self._metadata)
+        call = play(metadata=self._metadata)
+        self.end = CallEnding(call)
+        self._messages = aiter(call)
+        return call
 
-    async def _follow(self, redirect: play_pb2.Redirect) -> object:
+    async def _follow(self, redirect: play_pb2.Redirect) -> bytes | None:
         channel = self._workers.channel(redirect.address)
         if channel is None:
             self.trouble = f"The service hands out {redirect.address}, another machine, without TLS."
@@ -105,7 +109,7 @@ class PlacedCall:
         self.call = self._begin(channel)
         ticket = play_pb2.PlayRequest(open=play_pb2.Open(ticket=redirect.ticket)).SerializeToString()
         await self.call.write(self._open + ticket)
-        return await self.call.read()
+        return await anext(self._messages, None)
 
 
 def on_this_machine(address: str) -> bool:

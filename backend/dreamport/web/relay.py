@@ -132,16 +132,15 @@ async def _report_end(websocket: WebSocket, placed: PlacedCall) -> None:
     if placed.trouble:
         await _end(websocket, grpc.StatusCode.FAILED_PRECONDITION, placed.trouble, {})
         return
-    call = placed.call
-    code, details = await call.code(), await call.details()
-    metadata, said = {}, False
-    for key, value in await call.trailing_metadata() or ():
+    end = await placed.end.wait()
+    details, metadata, said = end.details, {}, False
+    for key, value in end.trailers:
         said = said or key == SAID_BY_SERVER
         if key in RELAYED_METADATA:
             metadata[key] = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-    if code == grpc.StatusCode.UNAVAILABLE and not said:
+    if end.code == grpc.StatusCode.UNAVAILABLE and not said:
         details = LOST_WORKER if placed.worker else ABSENT
-    await _end(websocket, code, details or "", metadata)
+    await _end(websocket, end.code, details, metadata)
 
 
 async def _end(websocket: WebSocket, code: grpc.StatusCode, details: str, metadata: dict[str, str]) -> None:
