@@ -32,7 +32,7 @@ RUN_MODELS = ("executors/torch", "executors/lingbot/")
 
 FRAMEWORKS: dict[str, tuple[str, ...]] = {
     "torch": ("models/", *RUN_MODELS),
-    "grpc": ("service/", "web/", "v1/", "cli/"),
+    "grpc": ("service/", "web/", "v1/", "cli/", "call_end.py"),
     "grpc_health": ("service/", "cli/"),
     "grpc_reflection": ("service/",),
     "google": ("service/", "v1/", "cli/"),
