@@ -20,8 +20,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "worlds": BASE | {"worlds"},
     "executors": BASE | {"worlds", "executors"},
     "generator": BASE | {"worlds", "executors", "generator"},
-    "service": BASE | {"worlds", "executors", "generator", "episodes", "service", "v1"},
-    "web": BASE | {"web", "v1"},
+    "service": BASE | {"worlds", "executors", "generator", "episodes", "service", "v1", "call_end"},
+    "web": BASE | {"web", "v1", "call_end"},
+    "call_end": BASE,
     "running": BASE,
     "diagnostics": BASE,
 }
