@@ -24,13 +24,13 @@ from dreamport.service import PlayClient, PlayError, PlayStream
 from dreamport.service.controls import LatchedControl
 from dreamport.service.kept import KeptSession, SessionKeeper, read_kept
 from dreamport.service.placement.roll import SETTLE_S, Post, Roll
-from dreamport.service.placement.workers import SessionReport, WorkerGreeting, WorkerReport
+from dreamport.service.placement.workers import SessionReport, WorkerReport
 from dreamport.service.session import Session
 from dreamport.service.world_source import describe
 from dreamport.v1 import common_pb2, play_pb2, play_pb2_grpc
 from dreamport.web import running_web
 from stub_chunks import StubChunkExecutor, chunk_pack
-from stub_cluster import Placed, StubWorker, placed
+from stub_cluster import Placed, placed
 from stubs import STUB, StubGenerator, stub_world, until
 
 
@@ -143,23 +143,6 @@ async def test_a_client_that_leaves_while_its_session_is_moved_finds_it_there() 
         again = await here.client.open(resume_token=stream.opened.resume_token)
         assert (again.opened.resumed, again.worker, other.moved) == (True, other.address, 1)
         await again.close()
-
-
-async def test_a_worker_that_fails_in_an_unforeseen_way_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    starts = iter([RuntimeError("out of handles")])
-    start = StubWorker.start
-
-    async def fails_once(worker: StubWorker) -> WorkerGreeting:
-        for error in starts:
-            raise error
-        return await start(worker)
-
-    monkeypatch.setattr(StubWorker, "start", fails_once)
-    async with placed(2) as here:
-        await until(lambda: len(here.gateway.workers()) == 2, "both workers")
-        assert len(here.cluster.workers) == 3
 
 
 async def test_lost_sessions_take_places_before_new_ones() -> None:

@@ -229,17 +229,12 @@ class Gateway:
             worker = self._cluster.worker(post.number)
             try:
                 greeting = await worker.start()
-            except Exception as error:  # whatever it is, the post must be staffed
+            except WorkerLostError as error:
                 failures += 1
                 pause_s = min(MOST_PAUSE_S, 2.0**failures)
-                if isinstance(error, WorkerLostError):
-                    trouble = error
-                else:
-                    _log.exception("worker failed", worker=post.number)
-                    trouble = WorkerLostError(f"{type(error).__name__}: {error}")
-                _log.error("worker cannot start", worker=post.number, error=str(trouble), again_in_s=pause_s)
+                _log.error("worker cannot start", worker=post.number, error=str(error), again_in_s=pause_s)
                 if not first.done():
-                    first.set_result(trouble)
+                    first.set_result(error)
                 await worker.stop(0.0)
                 await asyncio.sleep(pause_s)
                 continue
